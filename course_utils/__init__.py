@@ -1,0 +1,48 @@
+"""Curvature products, solvers and influence functions in JAX, and the few tools a lesson needs.
+
+Importing the package needs the standard library alone; each public name loads its module on first use.
+"""
+
+from importlib import import_module as _import_module
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "curvature": (
+        "fvp",
+        "ggnvp",
+        "hessian_mvp",
+        "hutchinson_trace",
+        "hvp",
+        "hvp_operator",
+        "lanczos",
+        "power_iteration",
+    ),
+    "influence_functions": (
+        "Influence",
+        "grad_z",
+        "influence",
+        "influence_on_params",
+        "s_test",
+        "self_influence",
+    ),
+    "solvers": ("CG", "Exact", "SolveInfo", "cg", "direct"),
+    "trees": ("dense",),
+    "validation": ("leave_one_out",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name):
+    """Load the module that holds ``name`` (PEP 562)."""
+    if name in _HOME_OF:
+        value = getattr(_import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
