@@ -1,6 +1,7 @@
 """Curvature products, solvers and influence functions in JAX, and the few tools a lesson needs.
 
-Importing the package needs the standard library alone; each public name loads its module on first use.
+Importing the package needs the standard library alone; each public name loads its module when it is
+first used.
 """
 
 from importlib import import_module as _import_module
@@ -32,7 +33,7 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)
+__all__ = [*sorted(_HOME_OF)]
 
 
 def __getattr__(name):
