@@ -1,0 +1,352 @@
+"""Vector-space operations on pytrees: the only module that looks at leaves.
+
+Parameters are pytrees, and mathematically they are vectors of p numbers. Here they are added,
+scaled, measured, flattened and checked. Data are pytrees whose leaves share a leading axis of n
+examples.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+PyTree = Any
+
+# --------------------------------------------------------------------------------------
+# A pytree as one vector
+# --------------------------------------------------------------------------------------
+
+
+def add(x: PyTree, y: PyTree) -> PyTree:
+    """$x + y$."""
+    return jax.tree.map(jnp.add, x, y)
+
+
+def subtract(x: PyTree, y: PyTree) -> PyTree:
+    """$x - y$."""
+    return jax.tree.map(jnp.subtract, x, y)
+
+
+def multiply(x: PyTree, y: PyTree) -> PyTree:
+    """The entries of ``x`` times those of ``y`` (or times one number per leaf)."""
+    return jax.tree.map(jnp.multiply, x, y)
+
+
+def scale(a: jax.Array | float, x: PyTree) -> PyTree:
+    """$a x$ for a scalar ``a``; every leaf keeps its dtype."""
+    return jax.tree.map(lambda x: (a * x).astype(jnp.result_type(x)), x)
+
+
+def add_scaled(x: PyTree, a: jax.Array | float, y: PyTree) -> PyTree:
+    """$x + a y$ for a scalar ``a``; every leaf keeps the dtype that it has in ``x``."""
+    return jax.tree.map(lambda x, y: (x + a * y).astype(jnp.result_type(x)), x, y)
+
+
+def zeros_like(x: PyTree) -> PyTree:
+    """The zero of the space that ``x`` lives in."""
+    return jax.tree.map(jnp.zeros_like, x)
+
+
+def where(condition: jax.Array | bool, x: PyTree, y: PyTree) -> PyTree:
+    """``x`` where the scalar ``condition`` holds, else ``y``."""
+    return jax.tree.map(lambda x, y: jnp.where(condition, x, y), x, y)
+
+
+def vdot(x: PyTree, y: PyTree) -> jax.Array:
+    r"""$x^\top y = \sum_j x_j y_j$ over all leaves, at the highest matmul precision. Shape ()."""
+    products = jax.tree.map(lambda x, y: jnp.vdot(x, y, precision="highest"), x, y)
+    return sum(jax.tree.leaves(products))
+
+
+def max_abs(x: PyTree) -> jax.Array:
+    r"""$\max_j |x_j|$, NaN if any entry is. Shape ()."""
+    leaves = [jnp.max(jnp.abs(leaf), initial=0) for leaf in jax.tree.leaves(x)]
+    return jnp.max(jnp.stack(leaves))
+
+
+def norm(x: PyTree) -> jax.Array:
+    r"""$\lVert x\rVert_2$. Shape (). Divided by $\max_j|x_j|$ first: no square overflows."""
+    largest = max_abs(x)
+    safe = jnp.where(largest > 0, largest, 1)
+    scaled = jax.tree.map(lambda x: x / safe, x)
+    return largest * jnp.sqrt(vdot(scaled, scaled))
+
+
+def size(x: PyTree) -> int:
+    """The number p of entries of ``x``."""
+    return sum(int(np.prod(jnp.shape(leaf))) for leaf in jax.tree.leaves(x))
+
+
+def dtype(x: PyTree) -> np.dtype:
+    """The dtype of $x^\top x$: the widest one among the leaves."""
+    return jnp.result_type(*jax.tree.leaves(x))
+
+
+def random_like(key: jax.Array, x: PyTree, sampler: Callable = jax.random.normal) -> PyTree:
+    """Independent draws ``sampler(key, shape, dtype)`` in the shape of ``x``."""
+    leaves, structure = jax.tree.flatten(x)
+    keys = jax.random.split(key, len(leaves))
+    draws = [sampler(k, jnp.shape(leaf), jnp.result_type(leaf)) for k, leaf in zip(keys, leaves)]
+    return jax.tree.unflatten(structure, draws)
+
+
+def ravel(x: PyTree) -> jax.Array:
+    """The p entries of ``x`` in one array, leaf after leaf, each in C order. Shape (p,)."""
+    return ravel_pytree(x)[0]
+
+
+def unravel(vector: jax.Array, like: PyTree) -> PyTree:
+    """The inverse of ``ravel``: ``vector``, shape (p,), in the structure and dtypes of ``like``."""
+    leaves, structure = jax.tree.flatten(like)
+    ends = np.cumsum([np.prod(jnp.shape(leaf), dtype=int) for leaf in leaves])
+    parts = jnp.split(vector, ends[:-1])
+    shaped = [
+        part.reshape(jnp.shape(leaf)).astype(jnp.result_type(leaf))
+        for part, leaf in zip(parts, leaves)
+    ]
+    return jax.tree.unflatten(structure, shaped)
+
+
+def dense(
+    matvec: Callable[[PyTree], PyTree], like: PyTree, *, batch_size: int | None = None
+) -> jax.Array:
+    r"""Write a linear map as a matrix: column j is the image of the j-th unit vector.
+
+    The oracle of every test, and the matrix of the exact solver. It costs p products.
+
+    Args:
+        matvec: a linear map of pytrees like ``like``, such as ``hvp_operator(f, params)``.
+        like: a pytree of floating-point arrays, p entries in all; only shapes and dtypes count.
+        batch_size: how many columns are computed at a time; ``None`` computes all p at once.
+
+    Returns:
+        Shape (q, p) where an image has q entries; entries are ordered as by ``ravel``.
+
+    Raises:
+        ValueError: if a leaf of ``like`` is not floating-point.
+    """
+    check_floating("like", like)
+    column = lambda e: ravel(matvec(unravel(e, like)))
+    identity = jnp.eye(size(like), dtype=dtype(like))
+    columns = jax.lax.map(column, identity, batch_size=batch_size or len(identity))
+    return columns.T
+
+
+# --------------------------------------------------------------------------------------
+# Rows: pytrees whose leaves share a leading axis
+# --------------------------------------------------------------------------------------
+
+
+def num_rows(data: PyTree, name: str = "data") -> int:
+    """The length n of the leading axis that all leaves share.
+
+    Raises:
+        ValueError: if there is no leaf, a leaf without an axis, or two lengths (both are named).
+    """
+    paths = jax.tree_util.tree_leaves_with_path(data)
+    if not paths:
+        raise ValueError(f"{name} has no arrays")
+    first = None
+    for path, leaf in paths:
+        here = name + jax.tree_util.keystr(path)
+        if jnp.ndim(leaf) == 0:
+            raise ValueError(f"{here} is a scalar, expected a leading axis of examples")
+        first = first or (here, len(leaf))
+        if len(leaf) != first[1]:
+            raise ValueError(f"{first[0]} has {first[1]} examples, but {here} has {len(leaf)}")
+    return first[1]
+
+
+def take_rows(data: PyTree, indices: jax.Array | slice | int) -> PyTree:
+    """``data[indices]`` along the leading axis."""
+    return jax.tree.map(lambda leaf: leaf[indices], data)
+
+
+def ravel_rows(rows: PyTree) -> jax.Array:
+    """Every row as one vector: shape (n, p)."""
+    return jax.vmap(ravel)(rows)
+
+
+def unravel_rows(matrix: jax.Array, like: PyTree) -> PyTree:
+    """The inverse of ``ravel_rows``: each row of ``matrix``, shape (n, p), as a tree."""
+    return jax.vmap(lambda row: unravel(row, like))(matrix)
+
+
+def stack_blocks(blocks: list[PyTree], n: int) -> PyTree:
+    """One pytree with ``n`` rows from consecutive blocks of rows; rows beyond ``n`` are dropped."""
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:n], *blocks)
+
+
+def sum_over_blocks(
+    f: Callable[[PyTree], PyTree], data: PyTree, batch_size: int | None = None
+) -> PyTree:
+    """``f(data)`` for an ``f`` that is a sum over examples, ``batch_size`` of them at a time.
+
+    The full blocks run in one ``lax.scan``; the remaining ``n % batch_size`` examples are added as
+    a smaller block of their own, so nothing is padded and the sum is exact for every n.
+    """
+    n = num_rows(data)
+    if batch_size is None or batch_size >= n:
+        return f(data)
+    num_full = n // batch_size
+    split = num_full * batch_size
+    shape = lambda leaf: leaf[:split].reshape(num_full, batch_size, *leaf.shape[1:])
+    full = jax.tree.map(shape, data)
+    step = lambda total, block: (add(total, f(block)), None)
+    zero = zeros_like(jax.eval_shape(f, take_rows(full, 0)))
+    total, _ = jax.lax.scan(step, zero, full)
+    return total if split == n else add(total, f(take_rows(data, slice(split, n))))
+
+
+# --------------------------------------------------------------------------------------
+# Parts of a pytree
+# --------------------------------------------------------------------------------------
+
+
+def paths(x: PyTree) -> tuple[str, ...]:
+    """The path of every leaf in order, such as ``"dense/kernel"`` or ``"0/bias"``."""
+    keys = [path for path, _ in jax.tree_util.tree_leaves_with_path(x)]
+    return tuple(jax.tree_util.keystr(path, simple=True, separator="/") for path in keys)
+
+
+def partition(x: PyTree, chosen: tuple[bool, ...]) -> tuple[PyTree, PyTree]:
+    """Two trees like ``x``: one with the chosen leaves, one with the others; ``None`` elsewhere."""
+    leaves, structure = jax.tree.flatten(x)
+    inside = [leaf if c else None for leaf, c in zip(leaves, chosen, strict=True)]
+    outside = [None if c else leaf for leaf, c in zip(leaves, chosen, strict=True)]
+    return jax.tree.unflatten(structure, inside), jax.tree.unflatten(structure, outside)
+
+
+def merge(inside: PyTree, outside: PyTree) -> PyTree:
+    """The inverse of ``partition``."""
+    is_none = lambda leaf: leaf is None
+    pick = lambda a, b: b if a is None else a
+    return jax.tree.map(pick, inside, outside, is_leaf=is_none)
+
+
+def broadcast_prefix(prefix: PyTree, x: PyTree, name: str = "prefix") -> PyTree:
+    """A pytree like ``x`` with one number per leaf, from a number or a tree prefix of ``x``.
+
+    Raises:
+        ValueError: if ``prefix`` is no prefix of ``x``, or one of its leaves is not a scalar.
+    """
+    spread = lambda a, part: jax.tree.map(lambda _: a, part)
+    try:
+        full = jax.tree.map(spread, prefix, x)
+    except ValueError as error:
+        got, expected = jax.tree.structure(prefix), jax.tree.structure(x)
+        raise ValueError(
+            f"{name} must be a number or a tree prefix: got {got}, expected a prefix of {expected}"
+        ) from error
+    for path, leaf in jax.tree_util.tree_leaves_with_path(prefix):
+        if jnp.ndim(leaf) != 0:
+            here = name + jax.tree_util.keystr(path)
+            raise ValueError(f"{here} has shape {jnp.shape(leaf)}, expected one number")
+    return full
+
+
+# --------------------------------------------------------------------------------------
+# Checks, and conversions on the way in and out
+# --------------------------------------------------------------------------------------
+
+
+def describe_leaf(leaf: jax.Array) -> str:
+    """Dtype and shape in a few characters: ``float32[3,4]``."""
+    return f"{jnp.result_type(leaf)}[{','.join(map(str, jnp.shape(leaf)))}]"
+
+
+def check_floating(name: str, x: PyTree) -> None:
+    """Raise ``ValueError``, naming the leaf, unless all leaves of ``x`` are real floating-point."""
+    leaves = jax.tree_util.tree_leaves_with_path(x)
+    if not leaves:
+        raise ValueError(f"{name} has no arrays")
+    for path, leaf in leaves:
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            here = name + jax.tree_util.keystr(path)
+            raise ValueError(f"{here} is {describe_leaf(leaf)}, expected a floating-point dtype")
+
+
+def check_like(name: str, x: PyTree, like_name: str, like: PyTree, *, skip_axes: int = 0) -> None:
+    """Raise ``ValueError``, with both, unless structure, shapes and dtypes are those of ``like``.
+
+    The first ``skip_axes`` axes of every leaf are left out of the comparison.
+    """
+    got, expected = jax.tree.structure(x), jax.tree.structure(like)
+    if got != expected:
+        raise ValueError(f"{name} must match {like_name}: got {got}, expected {expected}")
+    spec = lambda leaf: jax.ShapeDtypeStruct(jnp.shape(leaf)[skip_axes:], jnp.result_type(leaf))
+    pairs = zip(jax.tree_util.tree_leaves_with_path(x), jax.tree.leaves(like))
+    for (path, leaf), other in pairs:
+        got, expected = describe_leaf(spec(leaf)), describe_leaf(spec(other))
+        if got != expected:
+            here = jax.tree_util.keystr(path)
+            per = " per example" if skip_axes else ""
+            raise ValueError(
+                f"{name} must match {like_name}: {name}{here} is {got}{per}, expected {expected}"
+            )
+
+
+def finite_flags(x: PyTree) -> PyTree:
+    """For every leaf, whether all its entries are finite (integers are). Shape () each."""
+    return jax.tree.map(lambda leaf: jnp.all(jnp.isfinite(leaf)), x)
+
+
+def check_flags(name: str, flags: PyTree) -> None:
+    """Raise ``ValueError`` naming the leaves where ``flags``, from ``finite_flags``, is false."""
+    leaves = jax.tree_util.tree_leaves_with_path(jax.device_get(flags))
+    bad = [name + jax.tree_util.keystr(path) for path, finite in leaves if not finite]
+    if bad:
+        raise ValueError(f"NaN or infinity in {', '.join(bad)}")
+
+
+def promote(x: PyTree) -> PyTree:
+    """Arrays on the device; float16 and bfloat16 become float32, every other dtype stays."""
+
+    def convert(leaf):
+        leaf = jnp.asarray(leaf)
+        half = jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.dtype.itemsize < 4
+        return leaf.astype(jnp.float32) if half else leaf
+
+    return jax.tree.map(convert, x)
+
+
+def pack(x: PyTree) -> tuple[str, list[np.ndarray]]:
+    """The structure of ``x`` in JSON, and its leaves: what a file can hold without pickle.
+
+    Raises:
+        TypeError: if ``x`` has a container other than a list, a tuple, ``None``, or a dict whose
+            keys are strings or integers.
+    """
+    leaves = []
+
+    def describe(node):
+        if node is None:
+            return None
+        if type(node) is dict and all(type(key) in (str, int) for key in node):
+            return {"dict": [[key, describe(node[key])] for key in sorted(node)]}
+        if type(node) in (list, tuple):
+            return {type(node).__name__: [describe(child) for child in node]}
+        if not jax.tree_util.all_leaves([node]):
+            raise TypeError(f"cannot save a {type(node).__name__}; use dicts, lists and tuples")
+        leaves.append(np.asarray(node))
+        return len(leaves) - 1
+
+    return json.dumps(describe(x)), leaves
+
+
+def unpack(structure: str, leaves: list[np.ndarray]) -> PyTree:
+    """The inverse of ``pack``."""
+
+    def build(node):
+        if node is None or isinstance(node, int):
+            return None if node is None else leaves[node]
+        ((kind, children),) = node.items()
+        if kind == "dict":
+            return {key: build(child) for key, child in children}
+        return (list if kind == "list" else tuple)(build(child) for child in children)
+
+    return build(json.loads(structure))
