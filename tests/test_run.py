@@ -91,7 +91,7 @@ def lesson(tmp_path_factory):
         code(PICTURE, "picture"),
         code(PICTURE, "picture-2"),
         code("x", "value"),
-        code("print(f'{x:.2f}')", "format"),
+        code("print(f'{0.5:.2f}')", "format"),
         code(BARS, "bars"),
         code(WIDGETS, "widgets"),
         code("", "blank"),
@@ -113,7 +113,7 @@ def lesson(tmp_path_factory):
     dot = grey.copy()
     dot[5, 5] = 255
     put_picture(folder, dot)
-    edit(path, "format", "print(f'{x:.3f}')")
+    edit(path, "format", "print(f'{0.5:.3f}')")
     edit(path, "picture-2", PICTURE.replace("alt = ", "alt = 'Now: ' + "))
     changed = run.refresh(path)
     return {
@@ -193,7 +193,7 @@ def test_a_changed_text_alternative_is_stored(lesson):
 
 
 def test_a_digit_more_after_a_change_of_code_is_stored(lesson):
-    assert lesson["after"]["format"].outputs[0].text == "0.124\n"
+    assert lesson["after"]["format"].outputs[0].text == "0.500\n"
 
 
 def test_a_file_keeps_its_permissions_and_no_draft_is_left(lesson):
