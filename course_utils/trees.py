@@ -32,8 +32,8 @@ def subtract(x: PyTree, y: PyTree) -> PyTree:
 
 
 def multiply(x: PyTree, y: PyTree) -> PyTree:
-    """The entries of ``x`` times those of ``y`` (or times one number per leaf)."""
-    return jax.tree.map(jnp.multiply, x, y)
+    """Entries of ``x`` (or one number per leaf) times those of ``y``, in the dtypes of ``y``."""
+    return jax.tree.map(lambda x, y: (x * y).astype(jnp.result_type(y)), x, y)
 
 
 def scale(a: jax.Array | float, x: PyTree) -> PyTree:
