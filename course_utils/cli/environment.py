@@ -26,7 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OLDEST = (3, 11)
-SPACE_MB = 1200  # lab, test and browser, with room for downloads
+SPACE_MB = 1500  # lab, test and browser, with room for downloads
 SPACE_CUDA_MB = 5000
 
 # what pip and uv print, in this order: when they run out of room; when no index answers; and once
@@ -461,11 +461,10 @@ def _say(text):
     print(text, flush=True)
 
 
-def _gist(log):
-    """The line of an installer's output that names its trouble."""
+def _gist(log, trouble=re.compile("error|caused by", re.I)):
+    """The last line of an installer's output that names its trouble."""
     lines = [line.strip() for line in log if line.strip()]
-    blamed = [line for line in lines if re.match("error|caused by", line, re.I)]
-    return (blamed or lines or ["it said nothing"])[-1][:200]
+    return ([s for s in lines if trouble.search(s)] or lines or ["it said nothing"])[-1][:200]
 
 
 def _explain(root, what, log):
@@ -474,7 +473,8 @@ def _explain(root, what, log):
         return _explain_room(root, SPACE_MB)
     if _NO_NETWORK.search(text):
         return (
-            f"{what} failed, because the package index did not answer:\n    {_gist(log)}\n"
+            f"{what} failed, because the package index did not answer:\n"
+            f"    {_gist(log, _NO_NETWORK)}\n"
             "Check the network (behind a proxy, HTTPS_PROXY; with an index of your own, pip's "
             "configuration), then call the same command again."
         )
