@@ -206,9 +206,9 @@ def gaussian_blobs(
 def matrix_with_spectrum(eigenvalues: np.ndarray, *, seed: int = 0) -> np.ndarray:
     r"""A symmetric matrix $Q\,\mathrm{diag}(h)\,Q^\top$ with the given eigenvalues.
 
-    It makes a quadratic $\tfrac12 w^\top A w$ with the curvatures that one asks for. $Q$ is uniform
-    over the orthogonal matrices (Haar): the Q of a QR decomposition of a Gaussian matrix, its signs
-    fixed by a positive diagonal of R.
+    It makes a quadratic $\tfrac12 w^\top A w$ with the curvatures that one asks for. The
+    eigenvectors prefer no direction: the $Q$ of a Gaussian matrix's QR decomposition is uniform
+    (Haar) but for the signs of its columns, and these cancel in the product.
 
     Args:
         eigenvalues: h, shape (d,), of any sign.
@@ -228,8 +228,7 @@ def matrix_with_spectrum(eigenvalues: np.ndarray, *, seed: int = 0) -> np.ndarra
         raise ValueError(f"eigenvalues must be a vector: got shape {eigenvalues.shape}")
     _finite(eigenvalues=eigenvalues)
     d = len(eigenvalues)
-    Q, R = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, d)))
-    Q *= np.sign(np.diag(R))
+    Q, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, d)))
     matrix = Q * eigenvalues @ Q.T
     return (matrix + matrix.T) / 2
 

@@ -228,6 +228,7 @@ DAMAGE = {
     "floats": (lambda b: b[:2] + b"\x0d" + b[3:], "holds IDX type 0x0d"),
     "truncated gzip": (lambda b: gzip.compress(b)[:-12], "is damaged or truncated"),
     "damaged gzip": (lambda b: gzip.compress(b)[:-5] + b"\1\2\3\4\5", "is damaged or truncated"),
+    "garbled gzip": (lambda b: gzip.compress(b)[:10] + b"\xff" * 40, "is damaged or truncated"),
     "no gzip at all": (lambda b: b"\x1f\x8bnothing of the kind", "is damaged or truncated"),
 }
 
