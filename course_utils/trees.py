@@ -86,6 +86,11 @@ def dtype(x: PyTree) -> np.dtype:
     return jnp.result_type(*jax.tree.leaves(x))
 
 
+def epsilon(x: PyTree) -> float:
+    """The rounding unit of the narrowest dtype among the leaves."""
+    return max(float(jnp.finfo(jnp.result_type(leaf)).eps) for leaf in jax.tree.leaves(x))
+
+
 def random_like(key: jax.Array, x: PyTree, sampler: Callable = jax.random.normal) -> PyTree:
     """Independent draws ``sampler(key, shape, dtype)`` in the shape of ``x``."""
     leaves, structure = jax.tree.flatten(x)
@@ -132,8 +137,7 @@ def dense(
     check_floating("like", like)
     column = lambda e: ravel(matvec(unravel(e, like)))
     identity = jnp.eye(size(like), dtype=dtype(like))
-    columns = jax.lax.map(column, identity, batch_size=batch_size or len(identity))
-    return columns.T
+    return map_rows(column, identity, batch_size).T
 
 
 # --------------------------------------------------------------------------------------
@@ -176,9 +180,27 @@ def unravel_rows(matrix: jax.Array, like: PyTree) -> PyTree:
     return jax.vmap(lambda row: unravel(row, like))(matrix)
 
 
+def zero_rows(x: PyTree, n: int) -> PyTree:
+    """``n`` zeros of the space that ``x`` lives in, as rows."""
+    return jax.tree.map(lambda leaf: jnp.zeros((n, *leaf.shape), leaf.dtype), x)
+
+
+def blank_rows(rows: PyTree, blank: jax.Array) -> PyTree:
+    """``rows`` with NaN in those where ``blank``, shape (n,), is true."""
+    fill = jax.vmap(lambda leaf, blank: jnp.where(blank, jnp.nan, leaf).astype(leaf.dtype))
+    return jax.tree.map(lambda leaf: fill(leaf, jnp.asarray(blank)), rows)
+
+
 def stack_blocks(blocks: list[PyTree], n: int) -> PyTree:
     """One pytree with ``n`` rows from consecutive blocks of rows; rows beyond ``n`` are dropped."""
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:n], *blocks)
+
+
+def map_rows(f: Callable[[PyTree], PyTree], data: PyTree, batch_size: int | None = None) -> PyTree:
+    """``f`` of every row, stacked; at most ``batch_size`` rows are worked on at a time."""
+    if batch_size is None or batch_size >= num_rows(data):
+        return jax.vmap(f)(data)
+    return jax.lax.map(f, data, batch_size=batch_size)
 
 
 def sum_over_blocks(
@@ -290,6 +312,14 @@ def check_like(name: str, x: PyTree, like_name: str, like: PyTree, *, skip_axes:
             )
 
 
+def check_nonnegative(name: str, numbers: PyTree) -> None:
+    """Raise ``ValueError``, naming the leaf, unless every leaf is a finite number of at least 0."""
+    for path, number in jax.tree_util.tree_leaves_with_path(numbers):
+        if not 0 <= number < np.inf:
+            here = name + jax.tree_util.keystr(path)
+            raise ValueError(f"{here} must be finite and at least 0, got {number}")
+
+
 def finite_flags(x: PyTree) -> PyTree:
     """For every leaf, whether all its entries are finite (integers are). Shape () each."""
     return jax.tree.map(lambda leaf: jnp.all(jnp.isfinite(leaf)), x)
@@ -307,9 +337,9 @@ def promote(x: PyTree) -> PyTree:
     """Arrays on the device; float16 and bfloat16 become float32, every other dtype stays."""
 
     def convert(leaf):
-        leaf = jnp.asarray(leaf)
-        half = jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.dtype.itemsize < 4
-        return leaf.astype(jnp.float32) if half else leaf
+        dtype = jnp.result_type(leaf)
+        half = jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4
+        return jnp.asarray(leaf, jnp.float32 if half else dtype)
 
     return jax.tree.map(convert, x)
 
