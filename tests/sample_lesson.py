@@ -155,7 +155,7 @@ def lesson():
         *[cell for m in (1, 2, 3) for cell in exercise(m)],
         markdown(ENDING, "ending"),
         code("summary()", "summary", printed("3 of 3 exercises pass.\n")),
-        markdown("*All: [contents](../README.md#contents)*", "nav"),
+        markdown("*Next: 2 · A large lesson (in preparation)*", "nav"),
     ]
     nb = nbformat.v4.new_notebook(cells=cells)
     nb.metadata["course"] = {"code": notebooks.code_hash(nb)}

@@ -146,16 +146,24 @@ def same_picture(stored, fresh):
 def problems(path):
     """Why the stored outputs of ``path`` cannot be relied on, or are not in stored form."""
     text = path.read_text(encoding="utf-8")
-    nb = notebooks.reads(text)
-    found = []
+    return [*age_problems(notebooks.reads(text)), *form_problems(text)]
+
+
+def age_problems(nb):
+    """Whether the code is another one than the outputs were stored with."""
     if notebooks.stored_hash(nb) is None:
-        found.append("its outputs were never stored")
-    elif notebooks.stored_hash(nb) != notebooks.code_hash(nb):
-        found.append("its code changed since its outputs were stored")
-    tidied = notebooks.dumps(notebooks.tidy(nb))
-    if tidied != text:
-        found.append(f"it is not in stored form, first in {_first_change(text, tidied)}")
-    return found
+        return ["its outputs were never stored"]
+    if notebooks.stored_hash(nb) != notebooks.code_hash(nb):
+        return ["its code changed since its outputs were stored"]
+    return []
+
+
+def form_problems(text):
+    """Whether a notebook's text is another one than its stored form."""
+    tidied = notebooks.dumps(notebooks.tidy(notebooks.reads(text)))
+    if tidied == text:
+        return []
+    return [f"it is not in stored form, first in {_first_change(text, tidied)}"]
 
 
 def _first_change(text, tidied):
