@@ -1,0 +1,685 @@
+r"""What one training point, or a change to it, does to a fitted model and to its predictions.
+
+Everywhere in this module, with n training examples $z_i$ and the loss $\ell$ of ONE example,
+
+$$R(\theta) = \frac1n \sum_i \ell(z_i, \theta) + \frac{\lambda}{2} \lVert\theta\rVert^2, \qquad
+  H = \nabla^2 R(\hat\theta), \qquad H_d = H + \text{damping} \cdot I,$$
+
+$$\text{scores}[t, i] = \frac1n \nabla m(z_t)^\top H_d^{-1} \nabla \ell(z_i)
+  \;\approx\; m(z_t;\, \hat\theta \text{ fitted without } z_i) - m(z_t;\, \hat\theta).$$
+
+Positive means helpful: without $z_i$ the test loss $m$ rises. The quantity of Koh and Liang,
+"Understanding black-box predictions via influence functions", ICML 2017, is
+$\mathcal{I}_\text{up,loss} = -n \cdot \text{scores}$. Damping belongs to the solve, not to $R$.
+
+Two refits are meant by "without $z_i$", and the argument ``removal`` chooses: "fixed-weight" drops
+one term of the sum while $1/n$ and $\lambda$ stay; "refit-mean" fits the mean of the other n − 1
+losses with the same $\lambda$, and has $\nabla\ell(z_i) + \lambda\hat\theta$ in place of
+$\nabla\ell(z_i)$.
+"""
+
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from course_utils import curvature as curvatures
+from course_utils import solvers, trees
+from course_utils.solvers import CG, Exact, SolveInfo
+
+PyTree = Any
+Loss = Callable[[PyTree, PyTree], jax.Array]
+
+_KEPT_FROM = 16  # from this many test points on, per-example gradients cost less than JVPs
+_NUMBERS_AT_ONCE = 2**25  # per-example gradients in memory at a time, where no batch_size is given
+_SOLVED_AT_ONCE = {CG: 64, Exact: 1024}  # right-hand sides of one batched solve
+_DIRECTIONS_AT_ONCE = 8  # forward-mode derivatives of one example
+_NORMS_SAMPLED = 1024  # examples whose gradient norms are averaged for the optimum's check
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """Influence scores, and what is needed in order to trust them.
+
+    Attributes:
+        scores: (n_test, n_train); rows whose solve failed are NaN.
+        s_test: the solutions H_d⁻¹∇m(z_t), a pytree like the params with a leading axis of n_test.
+        info: the certificate of each solve, ``SolveInfo`` of arrays (n_test,).
+        convention: one sentence saying what a score estimates.
+    """
+
+    scores: np.ndarray
+    s_test: PyTree
+    info: SolveInfo
+    convention: str
+
+    def helpful(self, k: int) -> np.ndarray:
+        """The k training points whose removal would raise the test loss most, most helpful first.
+
+        Integers (n_test, min(k, n)); equal scores in the order of their indices; −1 in rows of NaN.
+        """
+        return self._ranked(-self.scores, k)
+
+    def harmful(self, k: int) -> np.ndarray:
+        """The k training points whose removal would lower the test loss most, most harmful first.
+
+        Integers (n_test, min(k, n)); equal scores in the order of their indices; −1 in rows of NaN.
+        """
+        return self._ranked(self.scores, k)
+
+    def _ranked(self, keys, k):
+        if k < 0:
+            raise ValueError(f"k must not be negative, got {k}")
+        order = np.argsort(keys, axis=1, kind="stable")[:, :k]
+        return np.where(np.isnan(keys).any(axis=1, keepdims=True), -1, order)
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to one ``.npz`` file, without pickle.
+
+        Raises:
+            TypeError: if the params have containers other than dicts, lists and tuples.
+        """
+        structure, leaves = trees.pack(self.s_test)
+        arrays = {f"leaf_{i}": leaf for i, leaf in enumerate(leaves)}
+        arrays |= {f"info_{name}": value for name, value in self.info._asdict().items()}
+        with open(path, "wb") as file:
+            np.savez(
+                file,
+                scores=self.scores,
+                convention=np.array(self.convention),
+                structure=np.array(structure),
+                **arrays,
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Influence":
+        """Read what ``save`` has written; the arrays are NumPy's."""
+        with np.load(path, allow_pickle=False) as file:
+            leaves = [file[f"leaf_{i}"] for i in range(sum(k.startswith("leaf_") for k in file))]
+            info = SolveInfo(*(file[f"info_{name}"] for name in SolveInfo._fields))
+            s_test = trees.unpack(str(file["structure"]), leaves)
+            return cls(file["scores"], s_test, info, str(file["convention"]))
+
+
+def influence(
+    loss_fn: Loss,
+    params: PyTree,
+    train: PyTree,
+    test: PyTree,
+    *,
+    solver: CG | Exact = CG(),  # noqa: B008
+    l2: PyTree = 0.0,
+    damping: float = 0.0,
+    removal: str = "fixed-weight",
+    curvature: str = "hessian",
+    test_loss_fn: Loss | None = None,
+    select: Callable[[str], bool] | None = None,
+    gradients: str = "auto",
+    batch_size: int | None = None,
+    progress: bool = False,
+) -> Influence:
+    r"""How much each training point helps or harms the prediction at each test point.
+
+    $\text{scores}[t,i] = \frac1n \nabla m(z_t)^\top H_d^{-1} \nabla\ell(z_i)$, an estimate of the
+    change of $m(z_t)$ when the model is fitted without $z_i$: see the head of this module for
+    every symbol. One solve per test point, all of them batched, and then one inner product per
+    training point.
+
+    Args:
+        loss_fn: ``(params, example) -> scalar``, the loss of ONE example, without the l2 term.
+            ``example`` has the structure of ``train`` without its leading axis.
+        params: the fitted parameters, a pytree of floating-point arrays with p numbers in all.
+        train: pytree whose leaves share a leading axis of n examples, such as ``(X, y)``.
+        test: the same with n_test examples.
+        solver: ``CG(tol=…, maxiter=…)`` or ``Exact()``.
+        l2: $\lambda$ of the fit, a number or a tree prefix of ``params`` with one number per part,
+            so that biases can go free.
+        damping: added to every curvature in the solve, at least 0; in the units of H.
+        removal: ``"fixed-weight"`` or ``"refit-mean"``, which refit is estimated.
+        curvature: ``"hessian"``, or ``"ggn"`` for the Gauss-Newton matrix (``loss_fn`` from
+            ``compose``).
+        test_loss_fn: $m$, ``(params, test example) -> scalar``; ``loss_fn`` if ``None``. With it,
+            ``test`` may have a structure of its own.
+        select: of a path such as ``"dense/kernel"``, whether that leaf counts; the others are held
+            fixed, as constants of the model. ``None``: all count.
+        gradients: ``"on-the-fly"`` takes $\nabla\ell_i^\top s$ by forward-mode derivatives,
+            keeping no gradient; ``"kept"`` forms each $\nabla\ell_i$ once and uses it for all test
+            points; ``"auto"`` is the faster: kept from 16 test points on.
+        batch_size: how many training examples enter at a time, which bounds the memory. ``None``:
+            all, in the products with H.
+        progress: show a bar of test points solved.
+
+    Returns:
+        ``Influence`` with ``scores`` (n_test, n), ``s_test``, ``info`` and ``convention``, in
+        float32 where params were half precision.
+
+    Raises:
+        TypeError: an unknown ``removal``, ``curvature``, ``gradients`` or ``solver``, or ``"ggn"``
+            for a loss that was not composed.
+        ValueError: NaN or infinity in params, data or gradients; params that are not
+            floating-point; test that does not match train; a loss that is not a scalar; negative
+            l2 or damping; no training example, or one with "refit-mean"; with ``Exact``, a matrix
+            that is indefinite or singular.
+
+    Warns:
+        RuntimeWarning: once for each of: params not at an optimum (‖∇R‖ above 1e-3 of the mean
+            ‖∇ℓ_i‖, a mean over at most 1024 of the examples); test points whose solve failed, with
+            the damping that cures it; test points whose solve did not reach the tolerance.
+
+    Source:
+        Koh and Liang, ICML 2017; the inner products as forward-mode derivatives follow from
+        linearity.
+    """
+    _check_name("gradients", gradients, ("on-the-fly", "kept", "auto"))
+    problem = _pose(
+        loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
+    )
+    s, info = _solve_for_tests(problem, test, test_loss_fn, progress)
+    n_test = trees.num_rows(s)
+    kept = gradients == "kept" or (gradients == "auto" and n_test >= _KEPT_FROM)
+    scores = np.zeros((0, problem.n), trees.dtype(s))
+    if n_test > 0:
+        scores = np.asarray(_scores(problem.setting, kept, problem.point, s, problem.shift))
+    convention = _convention(removal, curvature, float(damping), test_loss_fn, select)
+    return Influence(scores, s, info, convention)
+
+
+def s_test(
+    loss_fn: Loss,
+    params: PyTree,
+    train: PyTree,
+    test: PyTree,
+    *,
+    solver: CG | Exact = CG(),  # noqa: B008
+    l2: PyTree = 0.0,
+    damping: float = 0.0,
+    curvature: str = "hessian",
+    test_loss_fn: Loss | None = None,
+    select: Callable[[str], bool] | None = None,
+    batch_size: int | None = None,
+    progress: bool = False,
+) -> tuple[PyTree, SolveInfo]:
+    r"""The half of a score that belongs to the test point: $s_t = H_d^{-1} \nabla m(z_t)$.
+
+    ``scores[t, i]`` is the inner product of $s_t$ with row i of ``grad_z``, divided by n. The name
+    is that of Koh and Liang's code. Arguments, errors and warnings are those of ``influence``.
+
+    Returns:
+        $s_t$ for every test point, a pytree like ``params`` with a leading axis of n_test
+        (``None`` for leaves that ``select`` leaves out); and a ``SolveInfo`` of arrays (n_test,).
+        Rows whose solve failed are NaN.
+    """
+    problem = _pose(
+        loss_fn, params, train, solver, l2, damping, "fixed-weight", curvature, select, batch_size
+    )
+    return _solve_for_tests(problem, test, test_loss_fn, progress)
+
+
+def grad_z(
+    loss_fn: Loss,
+    params: PyTree,
+    train: PyTree,
+    *,
+    l2: PyTree = 0.0,
+    removal: str = "fixed-weight",
+    select: Callable[[str], bool] | None = None,
+    batch_size: int | None = None,
+) -> PyTree:
+    r"""The half of a score that belongs to the training point, for all of them: n × p numbers.
+
+    $\nabla\ell(z_i)$ for ``removal="fixed-weight"``, $\nabla\ell(z_i) + \lambda\hat\theta$ for
+    ``"refit-mean"``; of the loss of one example, without any 1/n. Arguments and errors are those of
+    ``influence``.
+
+    Returns:
+        Pytree like ``params`` with a leading axis of n (``None`` for leaves that ``select`` leaves
+        out).
+    """
+    problem = _pose(
+        loss_fn, params, train, CG(), l2, 0.0, removal, "hessian", select, batch_size, survey=False
+    )
+    return _checked_gradients(problem, loss_fn, problem.point.train, "loss_fn", problem.shift)
+
+
+def influence_on_params(
+    loss_fn: Loss,
+    params: PyTree,
+    train: PyTree,
+    indices: np.ndarray,
+    *,
+    solver: CG | Exact = CG(),  # noqa: B008
+    l2: PyTree = 0.0,
+    damping: float = 0.0,
+    removal: str = "fixed-weight",
+    curvature: str = "hessian",
+    select: Callable[[str], bool] | None = None,
+    batch_size: int | None = None,
+    progress: bool = False,
+) -> PyTree:
+    r"""How the parameters would move without a training point, for each of ``indices``.
+
+    $$\frac1n H_d^{-1} \nabla\ell(z_i) \;\approx\; \hat\theta_{-i} - \hat\theta,$$
+
+    with $\nabla\ell(z_i) + \lambda\hat\theta$ in place of $\nabla\ell(z_i)$ for "refit-mean". For
+    least squares the exact change under "fixed-weight" is this, divided by $1 - h_{ii}$ with the
+    leverage $h_{ii} = x_i^\top (X^\top X + n \lambda I)^{-1} x_i$. Other arguments, errors and
+    warnings are those of ``influence``.
+
+    Args:
+        indices: whole numbers in 0 … n − 1, shape (k,).
+
+    Returns:
+        Pytree like ``params`` with a leading axis of k (``None`` for leaves that ``select`` leaves
+        out). Rows whose solve failed are NaN.
+
+    Raises:
+        ValueError: if an index is out of range; and what ``influence`` raises.
+    """
+    problem = _pose(
+        loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
+    )
+    indices = np.asarray(indices)
+    if indices.ndim != 1 or not np.issubdtype(indices.dtype, np.integer):
+        raise ValueError(f"indices must be whole numbers of shape (k,), got {indices!r}")
+    if indices.size and not 0 <= indices.min() <= indices.max() < problem.n:
+        raise ValueError(
+            f"indices must lie in 0 to {problem.n - 1}, got {indices.min()} to {indices.max()}"
+        )
+    chosen = trees.take_rows(problem.point.train, indices)
+    rows = _checked_gradients(problem, loss_fn, chosen, "loss_fn", problem.shift)
+    moves, _ = _solve_in_blocks(
+        problem,
+        lambda block: trees.take_rows(rows, block),
+        lambda rows, x: trees.scale(1 / problem.n, x),
+        len(indices),
+        "indices",
+        progress,
+    )
+    return moves
+
+
+def self_influence(
+    loss_fn: Loss,
+    params: PyTree,
+    train: PyTree,
+    *,
+    solver: CG | Exact = CG(),  # noqa: B008
+    l2: PyTree = 0.0,
+    damping: float = 0.0,
+    removal: str = "fixed-weight",
+    curvature: str = "hessian",
+    select: Callable[[str], bool] | None = None,
+    batch_size: int | None = None,
+    progress: bool = False,
+) -> np.ndarray:
+    r"""What each training point does to its own loss: the diagonal of ``influence(train, train)``.
+
+    $\frac1n \nabla\ell(z_i)^\top H_d^{-1} \nabla\ell(z_i)$, never negative where $H_d$ is positive
+    definite and ``removal`` is "fixed-weight". Large values mark outliers and wrong labels: points
+    that the model fits by memory. n solves, in blocks; neither the n × n scores nor all solutions
+    are kept. Arguments, errors and warnings are those of ``influence``.
+
+    Returns:
+        Shape (n,); NaN where a solve failed.
+    """
+    problem = _pose(
+        loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
+    )
+    values, _ = _solve_in_blocks(
+        problem,
+        lambda block: _gradients(
+            problem.setting,
+            loss_fn,
+            problem.point.params,
+            trees.take_rows(problem.point.train, block),
+        ),
+        lambda rows, x: _row_products(rows, x, problem.shift, problem.n),
+        problem.n,
+        "training points",
+        progress,
+    )
+    return np.asarray(values)
+
+
+# --------------------------------------------------------------------------------------
+# The problem: options checked, arrays on the device
+# --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What a compiled function is compiled for."""
+
+    loss_fn: Loss
+    solver: CG | Exact
+    curvature: str
+    batch_size: int | None
+    counts: tuple[bool, ...]  # which leaves of the params
+
+
+class _Point(NamedTuple):
+    """The numbers that a compiled function is called with."""
+
+    params: PyTree  # all leaves, also those that do not count
+    train: PyTree
+    l2: PyTree  # one number per leaf that counts
+    damping: float
+
+
+class _Problem(NamedTuple):
+    setting: _Setting
+    point: _Point
+    shift: PyTree  # what refit-mean adds to each gradient: l2 * params, or zero
+    n: int
+
+
+def _pose(
+    loss_fn,
+    params,
+    train,
+    solver,
+    l2,
+    damping,
+    removal,
+    curvature,
+    select,
+    batch_size,
+    survey=True,
+):
+    """Check everything that can be checked before a solve, and warn of params off the optimum."""
+    _check_name("removal", removal, ("fixed-weight", "refit-mean"))
+    curvatures.check_curvature(loss_fn, curvature)
+    curvatures.check_batch_size(batch_size)
+    if not isinstance(solver, CG | Exact):
+        raise TypeError(f"solver must be CG(...) or Exact(), got {solver!r}")
+    if not 0 <= damping < np.inf:
+        raise ValueError(f"damping must be finite and at least 0, got {damping}")
+    trees.check_floating("params", params)
+    n = trees.num_rows(train, "train")
+    if n < 1 + (removal == "refit-mean"):
+        least = "two training examples" if removal == "refit-mean" else "a training example"
+        raise ValueError(f"removal={removal!r} needs at least {least}, got {n}")
+    params, train = trees.promote(params), trees.promote(train)
+    _check_finite("params", params)
+    _check_finite("train", train)
+    l2 = trees.broadcast_prefix(l2, params, "l2")
+    trees.check_nonnegative("l2", l2)
+    counts = _counting(params, select)
+    setting = _Setting(loss_fn, solver, curvature, batch_size, counts)
+    free, _ = trees.partition(params, counts)
+    l2, _ = trees.partition(l2, counts)
+    point = _Point(params, train, l2, float(damping))
+    shift = trees.multiply(l2, free) if removal == "refit-mean" else trees.zeros_like(free)
+    if survey:
+        flags, slope, typical = jax.device_get(_survey(setting, point))
+        trees.check_flags("the gradient of loss_fn in params", flags)
+        if slope > 1e-3 * typical:
+            _warn(
+                f"params are not at an optimum: the gradient of R has norm {slope:.3g}, above 1e-3 "
+                f"of {typical:.3g}, the mean norm for one example"
+            )
+    return _Problem(setting, point, shift, n)
+
+
+def _check_name(argument, value, allowed):
+    if value not in allowed:
+        names = ", ".join(map(repr, allowed[:-1])) + f" or {allowed[-1]!r}"
+        raise TypeError(f"{argument} must be {names}, got {value!r}")
+
+
+def _check_finite(name, tree):
+    trees.check_flags(name, _finite_flags(tree))
+
+
+def _counting(params, select):
+    paths = trees.paths(params)
+    if select is None:
+        return (True,) * len(paths)
+    counts = tuple(bool(select(path)) for path in paths)
+    if not any(counts):
+        raise ValueError(f"select must choose at least one of {', '.join(paths)}")
+    return counts
+
+
+def _convention(removal, curvature, damping, test_loss_fn, select):
+    refit = {
+        "fixed-weight": "its term is dropped from the sum while 1/n and l2 stay (fixed-weight)",
+        "refit-mean": "the mean loss of the other n - 1 is fitted with the same l2 (refit-mean)",
+    }[removal]
+    measured = "loss" if test_loss_fn is None else "value of test_loss_fn"
+    damped = f", as the damped (proximal) response with damping {damping:g}" if damping > 0 else ""
+    matrix = "" if curvature == "hessian" else ", with the Gauss-Newton matrix for the Hessian"
+    part = "" if select is None else ", refitting the selected params alone"
+    return (
+        f"scores[t, i] estimates how much the {measured} of test point t rises without training "
+        f"point i when {refit}{damped}{matrix}{part}; positive means helpful."
+    )
+
+
+def _warn(message):
+    """Warn on the line that called this module."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename == __file__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, RuntimeWarning, stacklevel=level)
+
+
+# --------------------------------------------------------------------------------------
+# Solves, in blocks of right-hand sides
+# --------------------------------------------------------------------------------------
+
+
+def _solve_for_tests(problem, test, test_loss_fn, progress):
+    trees.num_rows(test, "test")
+    test = trees.promote(test)
+    if test_loss_fn is None:
+        trees.check_like("test", test, "train", problem.point.train, skip_axes=1)
+    _check_finite("test", test)
+    measure = problem.setting.loss_fn if test_loss_fn is None else test_loss_fn
+    name = "loss_fn" if test_loss_fn is None else "test_loss_fn"
+    rows = _checked_gradients(problem, measure, test, name)
+    return _solve_in_blocks(
+        problem,
+        lambda block: trees.take_rows(rows, block),
+        lambda rows, x: x,
+        trees.num_rows(test),
+        "test points",
+        progress,
+    )
+
+
+def _checked_gradients(problem, measure, data, name, shift=None):
+    rows = _gradients(problem.setting, measure, problem.point.params, data)
+    trees.check_flags(f"the gradient of {name} in params", _finite_flags(rows))
+    return rows if shift is None else trees.add(rows, shift)
+
+
+def _solve_in_blocks(problem, rows_of, keep, n, noun, progress):
+    """Solve for n right-hand sides: what ``keep(rows, x)`` makes of each block, and a SolveInfo.
+
+    ``rows_of(indices)`` are right-hand sides. All blocks have one shape, compiled once; where the
+    last would be shorter it repeats the last row, and the repetitions are dropped.
+    """
+    setting, point = problem.setting, problem.point
+    prepared = _prepare(setting, point)
+    setting.solver.check(prepared)
+    num_blocks = max(1, -(-n // _SOLVED_AT_ONCE[type(setting.solver)]))
+    size = max(1, -(-n // num_blocks))
+    results = []
+    with _bar(n, noun, progress) as advance:
+        for start in range(0, max(n, 1), size):
+            block = np.minimum(np.arange(start, start + size), n - 1)
+            rows = rows_of(block) if n else trees.zero_rows(problem.shift, 1)
+            x, info, norms = _solve(setting, point, prepared, rows)
+            results.append((keep(rows, x), info, norms))
+            advance(results[-1], min(size, n - start))
+    kept, info, norms = trees.stack_blocks(results, n)
+    info, norms = jax.device_get((info, norms))
+    failed = _report(problem, info, norms, noun)
+    return trees.blank_rows(kept, failed), info
+
+
+@contextmanager
+def _bar(n, noun, progress):
+    """A function to call with a finished block and its number of rows; it moves a bar if wanted."""
+    if not progress:
+        yield lambda block, rows: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=n, desc=f"{noun} solved") as bar:
+        yield lambda block, rows: (jax.block_until_ready(block), bar.update(rows))
+
+
+def _report(problem, info, norms, noun):
+    """Warn of solves that failed or fell short; which rows failed, shape (n,)."""
+    indefinite = info.status == solvers.INDEFINITE
+    broken = np.isin(info.status, (solvers.DIVERGED, solvers.NON_FINITE))
+    short = ~(info.converged | indefinite | broken)
+    if indefinite.any():
+        lowest = float(info.min_curvature[indefinite].min())
+        cure = solvers.round_up(float(_missing_curvature(problem.setting, problem.point)))
+        _warn(
+            f"{_some(noun, indefinite)}: the matrix is not positive definite (curvature "
+            f"{lowest:.3g} met), and their rows are NaN; raising damping by {cure} cures it"
+        )
+    if broken.any():
+        words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[broken]])))
+        _warn(f"{_some(noun, broken)}: the solve is {words}, and their rows are NaN")
+    if short.any():
+        words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[short]])))
+        worst = (info.residual_norm[short] / norms[short]).max()
+        _warn(
+            f"{_some(noun, short)}: not converged ({words}) after {info.num_steps[short].max()} "
+            f"steps, with a relative residual of up to {worst:.2g}; their rows are kept"
+        )
+    return indefinite | broken
+
+
+def _some(noun, mask):
+    """``test points 0, 3, 4 and 12 more``."""
+    indices = np.flatnonzero(mask)
+    shown = ", ".join(map(str, indices[:5]))
+    return f"{noun} {shown}" + (f" and {len(indices) - 5} more" if len(indices) > 5 else "")
+
+
+# --------------------------------------------------------------------------------------
+# Compiled once for each setting and shape
+# --------------------------------------------------------------------------------------
+
+_finite_flags = jax.jit(trees.finite_flags)
+
+
+def _free(setting, params, loss_fn):
+    """The leaves that count, and the loss as a function of them."""
+    free, fixed = trees.partition(params, setting.counts)
+    if isinstance(loss_fn, curvatures.Composition):
+        predict = lambda free, x: loss_fn.predict(trees.merge(free, fixed), x)
+        return free, curvatures.compose(predict, loss_fn.criterion)
+    return free, lambda free, example: loss_fn(trees.merge(free, fixed), example)
+
+
+def _operator(setting, point):
+    """v -> H_d v, and something like v."""
+    free, loss = _free(setting, point.params, setting.loss_fn)
+    H = curvatures.hessian_mvp(
+        loss,
+        free,
+        point.train,
+        l2=point.l2,
+        batch_size=setting.batch_size,
+        curvature=setting.curvature,
+    )
+    return (lambda v: trees.add_scaled(H(v), point.damping, v)), free
+
+
+def _rows_at_once(setting, free):
+    """How many per-example gradients to hold at a time."""
+    return setting.batch_size or max(1, _NUMBERS_AT_ONCE // trees.size(free))
+
+
+@partial(jax.jit, static_argnums=0)
+def _survey(setting, point):
+    """Of ∇R: which leaves are finite, and the norm; and the mean norm of ∇ℓ_i."""
+    free, loss = _free(setting, point.params, setting.loss_fn)
+    slope = jax.grad(curvatures.as_scalar(loss))
+    n = trees.num_rows(point.train)
+    with jax.default_matmul_precision("highest"):
+        losses = jax.vmap(curvatures.as_scalar(loss), in_axes=(None, 0))
+        total = jax.grad(lambda free, block: jnp.sum(losses(free, block)))
+        summed = trees.sum_over_blocks(partial(total, free), point.train, setting.batch_size)
+        gradient = trees.add(trees.scale(1 / n, summed), trees.multiply(point.l2, free))
+        spread = np.unique(np.linspace(0, n - 1, min(n, _NORMS_SAMPLED)).astype(int))
+        sample = trees.take_rows(point.train, spread)
+        at_once = min(_rows_at_once(setting, free), len(spread))
+        norms = trees.map_rows(lambda z: trees.norm(slope(free, z)), sample, at_once)
+    return trees.finite_flags(gradient), trees.norm(gradient), jnp.mean(norms)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _gradients(setting, measure, params, data):
+    """∇m(z) for each row z of the data, a pytree of rows."""
+    free, loss = _free(setting, params, measure)
+    slope = jax.grad(curvatures.as_scalar(loss))
+    with jax.default_matmul_precision("highest"):
+        return trees.map_rows(lambda z: slope(free, z), data, _rows_at_once(setting, free))
+
+
+@partial(jax.jit, static_argnums=0)
+def _prepare(setting, point):
+    matvec, like = _operator(setting, point)
+    return setting.solver.prepare(matvec, like)
+
+
+@partial(jax.jit, static_argnums=0)
+def _solve(setting, point, prepared, rows):
+    """x with H_d x = row for every row, their SolveInfo, and the norms of the rows."""
+    matvec, _ = _operator(setting, point)
+    x, info = jax.vmap(lambda b: setting.solver.solve(prepared, matvec, b))(rows)
+    return x, info, jax.vmap(trees.norm)(rows)
+
+
+@partial(jax.jit, static_argnums=0)
+def _missing_curvature(setting, point):
+    """How much H_d lacks to be positive definite, by Lanczos; at least a rounding error."""
+    matvec, like = _operator(setting, point)
+    steps = min(trees.size(like), 64)
+    ritz = curvatures.lanczos(matvec, like, steps, key=jax.random.key(0))
+    below = jnp.min(ritz.eigenvalues - ritz.residual_norms)
+    return jnp.maximum(-below, 10 * trees.epsilon(like) * jnp.max(jnp.abs(ritz.eigenvalues)))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _scores(setting, kept, point, s, shift):
+    """(1/n) s_t . (∇ℓ_i + shift) for all t and i, shape (n_test, n)."""
+    free, loss = _free(setting, point.params, setting.loss_fn)
+    flat = trees.ravel_rows(s)  # (n_test, p)
+
+    def from_gradient(z):
+        return flat @ trees.ravel(jax.grad(loss)(free, z))
+
+    def from_derivatives(z):  # along s_t, without a gradient: ∇ℓ_i is linear in the direction
+        _, along = jax.linearize(lambda free: loss(free, z), free)
+        return trees.map_rows(along, s, _DIRECTIONS_AT_ONCE)
+
+    with jax.default_matmul_precision("highest"):
+        if kept:
+            products = trees.map_rows(from_gradient, point.train, _rows_at_once(setting, free))
+        else:
+            products = trees.map_rows(from_derivatives, point.train, setting.batch_size)
+        constant = flat @ trees.ravel(shift)  # (n_test,)
+    return (products + constant).T / trees.num_rows(point.train)
+
+
+@jax.jit
+def _row_products(rows, x, shift, n):
+    """(1/n) (row + shift) . x, row by row."""
+    return jax.vmap(lambda row, x: trees.vdot(trees.add(row, shift), x) / n)(rows, x)
