@@ -170,8 +170,7 @@ def _version_of(python):
 def _is_current(root, venv, extras):
     stamp = _read_stamp(venv) or {}
     return (
-        not stamp.get("unfinished")
-        and extras <= set(stamp.get("extras", ()))
+        extras <= set(stamp.get("extras", ()))
         and all(stamp.get(key) == value for key, value in _wanted(root).items())
         and _version_of(interpreter(venv)) is not None
     )
@@ -396,6 +395,8 @@ def _install(root, venv, extras, held, log):
     if shutil.which("uv"):
         if _call(["uv", "pip", "install", "--python", python] + what, root, held, log) == 0:
             return
+        if _NO_SPACE.search("\n".join(log)):
+            raise SetupError(_explain_room(root, SPACE_MB))
         _say(f"uv could not install the packages ({_gist(log)}); pip takes over.")
     if _call([python, "-I", "-c", "import pip"], root, held, []):
         _call([python, "-I", "-m", "ensurepip"], root, held, log)  # made by hand, without pip
