@@ -11,8 +11,9 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
 def pytest_configure(config):
-    """Teach nbval to compare by value."""
+    """Teach nbval to compare by value, and to run cells as a notebook's reader does."""
     try:
+        from nbval.kernel import RunningKernel
         from nbval.plugin import IPyNbCell
     except ImportError:
         return
@@ -33,6 +34,13 @@ def pytest_configure(config):
         self.comparison_traceback = compare.output_differences(ref, test, self.allowed)
         return not self.comparison_traceback
 
+    def execute_cell_input(self, cell_input, allow_stdin=None):
+        # without its history IPython does not see the semicolon that holds a value back
+        return self.kc.execute(
+            cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
+        )
+
+    RunningKernel.execute_cell_input = execute_cell_input
     runtest.by_value = True
     IPyNbCell.runtest = runtest
     IPyNbCell.compare_outputs = compare_outputs
