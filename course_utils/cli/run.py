@@ -10,6 +10,7 @@ import copy
 import io
 import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -50,7 +51,7 @@ def execute(nb, folder, seconds=CELL_SECONDS):
         on_cell_start=lambda cell, cell_index: current.append(cell_index),
     )
     try:
-        client.execute()
+        client.execute(stderr=subprocess.DEVNULL)  # of the process; cells' own comes as outputs
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         position = current[-1]
         where = notebooks.label(position + 1, nb.cells[position])
