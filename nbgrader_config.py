@@ -1,13 +1,13 @@
-"""What plain `nbgrader` commands in this folder need to treat the notebooks as `release` does."""
+"""What plain `nbgrader` commands in this folder need to treat the notebooks as `release` does.
 
-import os
+JupyterLab reads this file too, through nbgrader's extensions, so it must not touch the environment:
+what is set here would reach every student's kernel.
+"""
 
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from course_utils.cli.release import CODE_STUB, without_worked_solutions
-
-os.environ["COURSE_GRADE"] = "1"  # checks raise while grading; they only print while studying
 
 
 class DropWorkedSolutions(NbGraderPreprocessor):
@@ -26,3 +26,8 @@ c.GenerateAssignment.preprocessors = [
 ]
 c.OverwriteCells.add_missing_cells = True  # a check that was deleted is put back, and graded
 c.Execute.timeout = 120  # seconds for one cell
+c.Execute.extra_arguments = [
+    "--HistoryManager.hist_file=:memory:",
+    # in the kernel that grades, checks raise; anywhere else they only print
+    "--IPKernelApp.exec_lines=__import__('os').environ.update(COURSE_GRADE='1')",
+]

@@ -281,6 +281,17 @@ def nbgrader(folder, *argv):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_configuration_of_nbgrader_leaves_the_environment_alone(monkeypatch):
+    """JupyterLab reads it as well, and checks that raise would stop every student's Run all."""
+    from traitlets.config import PyFileConfigLoader
+
+    monkeypatch.delenv("COURSE_GRADE", raising=False)
+    before = dict(os.environ)
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
+    assert config.ClearSolutions.code_stub["python"] == release.CODE_STUB
+    assert dict(os.environ) == before
+
+
 @pytest.mark.slow
 def test_nbgrader_grades_a_good_a_wrong_and_an_unsolved_copy(clone):
     """nbgrader's own commands, with the configuration that the repository holds."""
@@ -316,8 +327,8 @@ def test_nbgrader_grades_a_good_a_wrong_and_an_unsolved_copy(clone):
 
     hand_in("good", good)
     hand_in("good-without-a-check", good_without_a_check)
-    # the second passes its visible check and fails the hidden test; the third fails both
-    hand_in("wrong", answers("return x + 1", "return 2", "return x * 3"))
+    # the second fails in the hidden tests alone, the third in the visible check alone
+    hand_in("wrong", answers("return x + 1", "return 2", "return x + 3 * bool(np.any(x))"))
     hand_in("unsolved", lambda nb: None)
     nbgrader(clone, "autograde", "week1")
 
