@@ -209,8 +209,8 @@ def minimize(
         method: ``"newton"`` or ``"lbfgs"``.
         tol: stop when $\|\nabla f\|$ is at most this, in units of loss / param. None is 1e-10 in
             float64 and 1e-5 in float32.
-        maxiter: None is 100 for Newton's method and 1,000 for L-BFGS. It also stops, unconverged,
-            where no step lowers f any more.
+        maxiter: None is 100 for Newton's method and 1,000 for L-BFGS. Newton's method also stops
+            where rounding leaves nothing to gain.
 
     Returns:
         The parameters, and a ``MinimizeInfo`` to trust them by. It never warns.
@@ -246,47 +246,51 @@ class _NewtonState(NamedTuple):
     x: jax.Array  # (p,)
     value: jax.Array  # ()
     gradient: jax.Array  # (p,)
-    hessian: jax.Array  # (p, p)
+    hessian: jax.Array  # (p, p), where x was before the last accepted step
+    moved: jax.Array  # (), whether there has been one since, so that the Hessian is out of date
     damping: jax.Array  # (), in units of curvature
     num_steps: jax.Array  # ()
 
 
 def _newton(loss, params, tol, maxiter):
     f = lambda x: loss(trees.unravel(x, params))
-    value_and_grad, hessian = jax.value_and_grad(f), jax.hessian(f)
+    value_and_grad, hessian_at = jax.value_and_grad(f), jax.hessian(f)
     x = trees.ravel(params)
-    eps = jnp.finfo(x.dtype).eps
+    eps, tiny = jnp.finfo(x.dtype).eps, jnp.finfo(x.dtype).tiny
 
-    def curvature(s):
-        return jnp.mean(jnp.abs(jnp.diag(s.hessian))) + jnp.finfo(x.dtype).tiny
+    def mean_curvature(hessian):
+        return jnp.mean(jnp.abs(jnp.diag(hessian))) + tiny
 
     def unfinished(s):
-        stuck = s.damping > curvature(s) / eps  # a step would be a rounding error
+        stuck = s.damping > mean_curvature(s.hessian) / eps  # a step would be a rounding error
         return (s.num_steps < maxiter) & (trees.norm(s.gradient) > tol) & ~stuck
 
     def step(s):
-        damped = s.hessian + s.damping * jnp.eye(x.size, dtype=x.dtype)
+        hessian = jax.lax.cond(s.moved, hessian_at, lambda _: s.hessian, s.x)
+        damped = hessian + s.damping * jnp.eye(x.size, dtype=x.dtype)
         direction = -jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(damped), s.gradient)
-        moved = s.x + direction
-        value, gradient = value_and_grad(moved)
+        ahead = s.x + direction
+        value, gradient = value_and_grad(ahead)
         # Armijo; or half the gradient, where the decrease of f drowns in rounding. NaN is neither.
-        lower = (value < s.value) & (value <= s.value + 1e-4 * s.gradient @ direction)
+        rounding = 8 * eps * jnp.abs(s.value)
+        lower = value < s.value + 1e-4 * s.gradient @ direction - rounding
         flatter = trees.norm(gradient) < trees.norm(s.gradient) / 2
-        accept = lower | (flatter & (value <= s.value + 8 * eps * jnp.abs(s.value)))
-        unit = curvature(s)
+        accept = lower | (flatter & (value <= s.value + rounding))
+        unit = mean_curvature(hessian)
         less = jnp.where(s.damping > 1e-6 * unit, s.damping / 10, 0.0)
         more = jnp.maximum(10 * s.damping, 1e-3 * unit)
         return _NewtonState(
-            x=jnp.where(accept, moved, s.x),
+            x=jnp.where(accept, ahead, s.x),
             value=jnp.where(accept, value, s.value),
             gradient=jnp.where(accept, gradient, s.gradient),
-            hessian=jax.lax.cond(accept, hessian, lambda _: s.hessian, moved),
+            hessian=hessian,
+            moved=accept,
             damping=jnp.where(accept, less, more),
             num_steps=s.num_steps + 1,
         )
 
-    zero = jnp.zeros((), x.dtype)
-    start = _NewtonState(x, *value_and_grad(x), hessian(x), zero, jnp.zeros((), int))
+    none_yet, zero = jnp.zeros((x.size, x.size), x.dtype), jnp.zeros((), x.dtype)
+    start = _NewtonState(x, *value_and_grad(x), none_yet, jnp.array(True), zero, jnp.zeros((), int))
     end = jax.lax.while_loop(unfinished, step, start)
     return trees.unravel(end.x, params), end.gradient, end.num_steps
 
@@ -296,21 +300,21 @@ def _lbfgs(loss, params, tol, maxiter):
     value_and_grad = optax.value_and_grad_from_state(loss)  # the line search has them already
 
     def unfinished(carry):
-        _, _, _, gradient, num_steps, moved = carry
-        return (num_steps < maxiter) & (trees.norm(gradient) > tol) & moved
+        _, _, _, gradient, num_steps = carry
+        return (num_steps < maxiter) & (trees.norm(gradient) > tol)
 
     def step(carry):
-        params, state, value, gradient, num_steps, _ = carry
+        params, state, value, gradient, num_steps = carry
         updates, state = solver.update(
             gradient, state, params, value=value, grad=gradient, value_fn=loss
         )
         params = optax.apply_updates(params, updates)
         value, gradient = value_and_grad(params, state=state)
-        return params, state, value, gradient, num_steps + 1, trees.max_abs(updates) > 0
+        return params, state, value, gradient, num_steps + 1
 
     value, gradient = jax.value_and_grad(loss)(params)
-    start = (params, solver.init(params), value, gradient, jnp.zeros((), int), jnp.array(True))
-    params, _, _, gradient, num_steps, _ = jax.lax.while_loop(unfinished, step, start)
+    start = (params, solver.init(params), value, gradient, jnp.zeros((), int))
+    params, _, _, gradient, num_steps = jax.lax.while_loop(unfinished, step, start)
     return params, gradient, num_steps
 
 

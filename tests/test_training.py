@@ -88,10 +88,11 @@ def test_gradient_descent_on_a_quadratic_follows_its_closed_form():
     assert run.losses.shape == (num_steps,) and run.losses[0] == quadratic(w0)
 
 
-@pytest.mark.parametrize("name", ["momentum", "adam", "lbfgs"])
+@pytest.mark.parametrize("name", ["plain", "momentum", "adam", "lbfgs"])
 def test_a_run_is_a_plain_loop_over_the_optimiser(line, name):
     optimizer = {
-        "momentum": optax.sgd(0.1, momentum=0.9), "adam": optax.adam(0.05), "lbfgs": optax.lbfgs()
+        "plain": optax.scale(-0.1), "momentum": optax.sgd(0.1, momentum=0.9),
+        "adam": optax.adam(0.05), "lbfgs": optax.lbfgs(),
     }[name]  # fmt: skip
     risk = empirical_risk(squared_loss, line, l2=L2)
     params = models.init_linear(3, bias=True)
@@ -185,22 +186,18 @@ def test_mini_batches_train_a_network_on_digits():
     assert accuracy(start) < 0.3 and accuracy(run.params) > 0.93
 
 
-def test_step_sizes_run_side_by_side_under_jit_and_vmap(line):
-    start = {"w": jnp.ones(3)}
-    run = lambda s: descend(squared_loss, start, optax.sgd(s), 5, data=line).losses
-    step_sizes = jnp.array([0.01, 0.1, 0.3])
-    np.testing.assert_allclose(
-        jax.jit(jax.vmap(run))(step_sizes), [run(s) for s in step_sizes], rtol=1e-12
-    )
+def test_runs_with_their_own_step_size_and_key_go_side_by_side_under_jit_and_vmap(line):
+    def run(step_size, key):
+        start, optimizer = {"w": jnp.ones(3)}, optax.sgd(step_size)
+        options = dict(data=line, batch_size=4, key=key)
+        return descend(squared_loss, start, optimizer, 5, **options).losses
 
-
-def test_keys_run_side_by_side_under_vmap(line):
-    run = lambda key: descend(
-        squared_loss, {"w": jnp.ones(3)}, optax.sgd(0.1), 5, data=line, batch_size=4, key=key
-    )
-    keys = jax.random.split(jax.random.key(0), 3)
+    step_sizes, keys = jnp.array([0.01, 0.1, 0.3]), jax.random.split(jax.random.key(0), 3)
+    alone = jax.jit(run)
     np.testing.assert_allclose(
-        jax.vmap(run)(keys).losses, [run(key).losses for key in keys], rtol=1e-12
+        jax.jit(jax.vmap(run))(step_sizes, keys),
+        [alone(s, key) for s, key in zip(step_sizes, keys)],
+        rtol=1e-12,
     )
 
 
@@ -297,12 +294,11 @@ def test_refits_without_each_point_in_turn_are_one_vmap(ones_and_sevens):
         np.testing.assert_allclose(params["w"][i], theirs.coef_[0], atol=1e-8)
 
 
-@pytest.mark.parametrize("method", ["newton", "lbfgs"])
-def test_a_lane_of_a_vmap_is_the_fit_alone(line, method):
+def test_a_lane_of_a_vmap_is_the_fit_alone(line):
     fit = lambda weights: minimize(
         empirical_risk(squared_loss, line, l2=L2, weights=weights),
         models.init_linear(3, bias=True),
-        method=method,
+        method="lbfgs",  # for Newton's method the test above shows it
     )
     weights = jnp.ones((3, 12)).at[1, 4].set(0).at[2, :9].set(0)
     together, alone = jax.vmap(fit)(weights), jax.jit(fit)
@@ -333,6 +329,15 @@ def test_newton_is_damped_where_its_full_step_diverges():
     assert info.converged and abs(x) < 1e-9
 
 
+def test_a_flat_place_uphill_is_no_optimum():
+    f = lambda x: 1 - jnp.exp(-(x**2))
+    start = 0.69  # the full step lands at -14, where the gradient is 0 to 80 digits
+    full_step = start - jax.grad(f)(start) / jax.hessian(f)(start)
+    assert full_step < -10 and abs(jax.grad(f)(full_step)) < 1e-80
+    x, info = minimize(f, start)
+    assert info.converged and abs(x) < 1e-9
+
+
 @pytest.mark.parametrize("method", ["newton", "lbfgs"])
 def test_a_singular_hessian_is_no_obstacle(method):
     X, y = data.linear_regression(5, 20, noise=0.3)
@@ -350,22 +355,30 @@ def test_what_has_not_converged_says_so(ones_and_sevens, method):
     assert not info.converged and info.num_steps == 3
     np.testing.assert_allclose(info.gradient_norm, trees.norm(jax.grad(risk)(params)), rtol=1e-10)
     assert info.gradient_norm > 1e-10
-    _, info = minimize(lambda x: x, 1.0, method=method)  # no minimum
-    assert not info.converged
     _, info = minimize(lambda x: jnp.sqrt(x), -1.0, method=method)  # NaN from the start
     assert not info.converged and jnp.isnan(info.gradient_norm) and info.num_steps == 0
 
 
-@pytest.mark.parametrize("method", ["newton", "lbfgs"])
-def test_a_start_at_the_optimum_takes_no_steps(method):
-    _, info = minimize(lambda x: 0.5 * jnp.sum(x**2), jnp.zeros(3), method=method)
+def test_newton_gives_up_where_there_is_no_minimum():
+    _, info = minimize(lambda x: x, 1.0)
+    assert not info.converged and info.gradient_norm == 1
+
+
+def test_a_start_at_the_optimum_takes_no_steps():
+    _, info = minimize(lambda x: 0.5 * jnp.sum(x**2), jnp.zeros(3))
     assert info.converged and info.num_steps == 0
 
 
-def test_newton_stops_where_rounding_leaves_nothing_to_gain(ones_and_sevens):
-    risk = empirical_risk(logistic, ones_and_sevens, l2=L2)
-    _, info = minimize(risk, models.init_linear(64), tol=0.0, maxiter=1000)
-    assert info.num_steps < 100 and info.gradient_norm < 1e-15
+@pytest.mark.parametrize("name", ["logistic", "flat", "raw"])
+def test_newton_stops_where_rounding_leaves_nothing_to_gain(name):
+    risk, d, floor = {
+        "logistic": lambda: (empirical_risk(logistic, data.breast_cancer(), l2=L2), 30, 1e-15),
+        "flat": lambda: (empirical_risk(squared_loss, data.linear_regression(5, 20)), 20, 1e-14),
+        # Raw units: features up to 300 and a loss of 12,000 leave a gradient of 1e-11.
+        "raw": lambda: (empirical_risk(squared_loss, data.diabetes(raw=True), l2=L2), 10, 1e-10),
+    }[name]()
+    _, info = minimize(risk, models.init_linear(d), tol=0.0, maxiter=1000)
+    assert info.num_steps < 100 and info.gradient_norm < floor
 
 
 def test_reverse_derivatives_through_the_iteration_are_refused_by_jax():
