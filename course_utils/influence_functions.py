@@ -18,31 +18,23 @@ losses with the same $\lambda$, and has $\nabla\ell(z_i) + \lambda\hat\theta$ in
 $\nabla\ell(z_i)$.
 """
 
-import sys
-import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from course_utils import curvature as curvatures
-from course_utils import solvers, trees
+from course_utils import _problem, trees
 from course_utils.solvers import CG, Exact, SolveInfo
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
 
 _KEPT_FROM = 16  # from this many test points on, per-example gradients cost less than JVPs
-_NUMBERS_AT_ONCE = 2**25  # per-example gradients in memory at a time, where no batch_size is given
-_SOLVED_AT_ONCE = {CG: 64, Exact: 1024}  # right-hand sides of one batched solve
 _DIRECTIONS_AT_ONCE = 8  # forward-mode derivatives of one example
-_NORMS_SAMPLED = 1024  # examples whose gradient norms are averaged for the optimum's check
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,8 +170,8 @@ def influence(
         Koh and Liang, ICML 2017; the inner products as forward-mode derivatives follow from
         linearity.
     """
-    _check_name("gradients", gradients, ("on-the-fly", "kept", "auto"))
-    problem = _pose(
+    _problem.check_name("gradients", gradients, ("on-the-fly", "kept", "auto"))
+    problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
     )
     s, info = _solve_for_tests(problem, test, test_loss_fn, progress)
@@ -217,7 +209,7 @@ def s_test(
         (``None`` for leaves that ``select`` leaves out); and a ``SolveInfo`` of arrays (n_test,).
         Rows whose solve failed are NaN.
     """
-    problem = _pose(
+    problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, "fixed-weight", curvature, select, batch_size
     )
     return _solve_for_tests(problem, test, test_loss_fn, progress)
@@ -243,10 +235,12 @@ def grad_z(
         Pytree like ``params`` with a leading axis of n (``None`` for leaves that ``select`` leaves
         out).
     """
-    problem = _pose(
+    problem = _problem.pose(
         loss_fn, params, train, CG(), l2, 0.0, removal, "hessian", select, batch_size, survey=False
     )
-    return _checked_gradients(problem, loss_fn, problem.point.train, "loss_fn", problem.shift)
+    return _problem.checked_gradients(
+        problem, loss_fn, problem.point.train, "loss_fn", problem.shift
+    )
 
 
 def influence_on_params(
@@ -283,19 +277,13 @@ def influence_on_params(
     Raises:
         ValueError: if an index is out of range; and what ``influence`` raises.
     """
-    problem = _pose(
+    problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
     )
-    indices = np.asarray(indices)
-    if indices.ndim != 1 or not np.issubdtype(indices.dtype, np.integer):
-        raise ValueError(f"indices must be whole numbers of shape (k,), got {indices!r}")
-    if indices.size and not 0 <= indices.min() <= indices.max() < problem.n:
-        raise ValueError(
-            f"indices must lie in 0 to {problem.n - 1}, got {indices.min()} to {indices.max()}"
-        )
+    indices = trees.row_indices(indices, problem.n)
     chosen = trees.take_rows(problem.point.train, indices)
-    rows = _checked_gradients(problem, loss_fn, chosen, "loss_fn", problem.shift)
-    moves, _ = _solve_in_blocks(
+    rows = _problem.checked_gradients(problem, loss_fn, chosen, "loss_fn", problem.shift)
+    moves, _ = _problem.solve_in_blocks(
         problem,
         lambda block: trees.take_rows(rows, block),
         lambda rows, x: trees.scale(1 / problem.n, x),
@@ -330,12 +318,12 @@ def self_influence(
     Returns:
         Shape (n,); NaN where a solve failed.
     """
-    problem = _pose(
+    problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
     )
-    values, _ = _solve_in_blocks(
+    values, _ = _problem.solve_in_blocks(
         problem,
-        lambda block: _gradients(
+        lambda block: _problem.gradients(
             problem.setting,
             loss_fn,
             problem.point.params,
@@ -347,106 +335,6 @@ def self_influence(
         progress,
     )
     return np.asarray(values)
-
-
-# --------------------------------------------------------------------------------------
-# The problem: options checked, arrays on the device
-# --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """What a compiled function is compiled for."""
-
-    loss_fn: Loss
-    solver: CG | Exact
-    curvature: str
-    batch_size: int | None
-    counts: tuple[bool, ...]  # which leaves of the params
-
-
-class _Point(NamedTuple):
-    """The numbers that a compiled function is called with."""
-
-    params: PyTree  # all leaves, also those that do not count
-    train: PyTree
-    l2: PyTree  # one number per leaf that counts
-    damping: float
-
-
-class _Problem(NamedTuple):
-    setting: _Setting
-    point: _Point
-    shift: PyTree  # what refit-mean adds to each gradient: l2 * params, or zero
-    n: int
-
-
-def _pose(
-    loss_fn,
-    params,
-    train,
-    solver,
-    l2,
-    damping,
-    removal,
-    curvature,
-    select,
-    batch_size,
-    survey=True,
-):
-    """Check everything that can be checked before a solve, and warn of params off the optimum."""
-    _check_name("removal", removal, ("fixed-weight", "refit-mean"))
-    curvatures.check_curvature(loss_fn, curvature)
-    curvatures.check_batch_size(batch_size)
-    if not isinstance(solver, CG | Exact):
-        raise TypeError(f"solver must be CG(...) or Exact(), got {solver!r}")
-    if not 0 <= damping < np.inf:
-        raise ValueError(f"damping must be finite and at least 0, got {damping}")
-    trees.check_floating("params", params)
-    n = trees.num_rows(train, "train")
-    if n < 1 + (removal == "refit-mean"):
-        least = "two training examples" if removal == "refit-mean" else "a training example"
-        raise ValueError(f"removal={removal!r} needs at least {least}, got {n}")
-    params, train = trees.promote(params), trees.promote(train)
-    _check_finite("params", params)
-    _check_finite("train", train)
-    l2 = trees.broadcast_prefix(l2, params, "l2")
-    trees.check_nonnegative("l2", l2)
-    counts = _counting(params, select)
-    setting = _Setting(loss_fn, solver, curvature, batch_size, counts)
-    free, _ = trees.partition(params, counts)
-    l2, _ = trees.partition(l2, counts)
-    point = _Point(params, train, l2, float(damping))
-    shift = trees.multiply(l2, free) if removal == "refit-mean" else trees.zeros_like(free)
-    if survey:
-        flags, slope, typical = jax.device_get(_survey(setting, point))
-        trees.check_flags("the gradient of loss_fn in params", flags)
-        if slope > 1e-3 * typical:
-            _warn(
-                f"params are not at an optimum: the gradient of R has norm {slope:.3g}, above 1e-3 "
-                f"of {typical:.3g}, the mean norm for one example"
-            )
-    return _Problem(setting, point, shift, n)
-
-
-def _check_name(argument, value, allowed):
-    if value not in allowed:
-        names = ", ".join(map(repr, allowed[:-1])) + f" or {allowed[-1]!r}"
-        raise TypeError(f"{argument} must be {names}, got {value!r}")
-
-
-def _check_finite(name, tree):
-    trees.check_flags(name, _finite_flags(tree))
-
-
-def _counting(params, select):
-    paths = trees.paths(params)
-    if select is None:
-        return (True,) * len(paths)
-    counts = tuple(bool(select(path)) for path in paths)
-    if not any(counts):
-        raise ValueError(f"select must choose at least one of {', '.join(paths)}")
-    return counts
 
 
 def _convention(removal, curvature, damping, test_loss_fn, select):
@@ -464,29 +352,16 @@ def _convention(removal, curvature, damping, test_loss_fn, select):
     )
 
 
-def _warn(message):
-    """Warn on the line that called this module."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename == __file__:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, RuntimeWarning, stacklevel=level)
-
-
-# --------------------------------------------------------------------------------------
-# Solves, in blocks of right-hand sides
-# --------------------------------------------------------------------------------------
-
-
 def _solve_for_tests(problem, test, test_loss_fn, progress):
     trees.num_rows(test, "test")
     test = trees.promote(test)
     if test_loss_fn is None:
         trees.check_like("test", test, "train", problem.point.train, skip_axes=1)
-    _check_finite("test", test)
+    _problem.check_finite("test", test)
     measure = problem.setting.loss_fn if test_loss_fn is None else test_loss_fn
     name = "loss_fn" if test_loss_fn is None else "test_loss_fn"
-    rows = _checked_gradients(problem, measure, test, name)
-    return _solve_in_blocks(
+    rows = _problem.checked_gradients(problem, measure, test, name)
+    return _problem.solve_in_blocks(
         problem,
         lambda block: trees.take_rows(rows, block),
         lambda rows, x: x,
@@ -496,171 +371,10 @@ def _solve_for_tests(problem, test, test_loss_fn, progress):
     )
 
 
-def _checked_gradients(problem, measure, data, name, shift=None):
-    rows = _gradients(problem.setting, measure, problem.point.params, data)
-    trees.check_flags(f"the gradient of {name} in params", _finite_flags(rows))
-    return rows if shift is None else trees.add(rows, shift)
-
-
-def _solve_in_blocks(problem, rows_of, keep, n, noun, progress):
-    """Solve for n right-hand sides: what ``keep(rows, x)`` makes of each block, and a SolveInfo.
-
-    ``rows_of(indices)`` are right-hand sides. All blocks have one shape, compiled once; where the
-    last would be shorter it repeats the last row, and the repetitions are dropped.
-    """
-    setting, point = problem.setting, problem.point
-    prepared = _prepare(setting, point)
-    setting.solver.check(prepared)
-    num_blocks = max(1, -(-n // _SOLVED_AT_ONCE[type(setting.solver)]))
-    size = max(1, -(-n // num_blocks))
-    results = []
-    with _bar(n, noun, progress) as advance:
-        for start in range(0, max(n, 1), size):
-            block = np.minimum(np.arange(start, start + size), n - 1)
-            rows = rows_of(block) if n else trees.zero_rows(problem.shift, 1)
-            x, info, norms = _solve(setting, point, prepared, rows)
-            results.append((keep(rows, x), info, norms))
-            advance(results[-1], min(size, n - start))
-    kept, info, norms = trees.stack_blocks(results, n)
-    info, norms = jax.device_get((info, norms))
-    failed = _report(problem, info, norms, noun)
-    return trees.blank_rows(kept, failed), info
-
-
-@contextmanager
-def _bar(n, noun, progress):
-    """A function to call with a finished block and its number of rows; it moves a bar if wanted."""
-    if not progress:
-        yield lambda block, rows: None
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(total=n, desc=f"{noun} solved") as bar:
-        yield lambda block, rows: (jax.block_until_ready(block), bar.update(rows))
-
-
-def _report(problem, info, norms, noun):
-    """Warn of solves that failed or fell short; which rows failed, shape (n,)."""
-    indefinite = info.status == solvers.INDEFINITE
-    broken = np.isin(info.status, (solvers.DIVERGED, solvers.NON_FINITE))
-    short = ~(info.converged | indefinite | broken)
-    if indefinite.any():
-        lowest = float(info.min_curvature[indefinite].min())
-        cure = solvers.round_up(float(_missing_curvature(problem.setting, problem.point)))
-        _warn(
-            f"{_some(noun, indefinite)}: the matrix is not positive definite (curvature "
-            f"{lowest:.3g} met), and their rows are NaN; raising damping by {cure} cures it"
-        )
-    if broken.any():
-        words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[broken]])))
-        _warn(f"{_some(noun, broken)}: the solve is {words}, and their rows are NaN")
-    if short.any():
-        words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[short]])))
-        worst = (info.residual_norm[short] / norms[short]).max()
-        _warn(
-            f"{_some(noun, short)}: not converged ({words}) after {info.num_steps[short].max()} "
-            f"steps, with a relative residual of up to {worst:.2g}; their rows are kept"
-        )
-    return indefinite | broken
-
-
-def _some(noun, mask):
-    """``test points 0, 3, 4 and 12 more``."""
-    indices = np.flatnonzero(mask)
-    shown = ", ".join(map(str, indices[:5]))
-    return f"{noun} {shown}" + (f" and {len(indices) - 5} more" if len(indices) > 5 else "")
-
-
-# --------------------------------------------------------------------------------------
-# Compiled once for each setting and shape
-# --------------------------------------------------------------------------------------
-
-_finite_flags = jax.jit(trees.finite_flags)
-
-
-def _free(setting, params, loss_fn):
-    """The leaves that count, and the loss as a function of them."""
-    free, fixed = trees.partition(params, setting.counts)
-    if isinstance(loss_fn, curvatures.Composition):
-        predict = lambda free, x: loss_fn.predict(trees.merge(free, fixed), x)
-        return free, curvatures.compose(predict, loss_fn.criterion)
-    return free, lambda free, example: loss_fn(trees.merge(free, fixed), example)
-
-
-def _operator(setting, point):
-    """v -> H_d v, and something like v."""
-    free, loss = _free(setting, point.params, setting.loss_fn)
-    H = curvatures.hessian_mvp(
-        loss,
-        free,
-        point.train,
-        l2=point.l2,
-        batch_size=setting.batch_size,
-        curvature=setting.curvature,
-    )
-    return (lambda v: trees.add_scaled(H(v), point.damping, v)), free
-
-
-def _rows_at_once(setting, free):
-    """How many per-example gradients to hold at a time."""
-    return setting.batch_size or max(1, _NUMBERS_AT_ONCE // trees.size(free))
-
-
-@partial(jax.jit, static_argnums=0)
-def _survey(setting, point):
-    """Of ∇R: which leaves are finite, and the norm; and the mean norm of ∇ℓ_i."""
-    free, loss = _free(setting, point.params, setting.loss_fn)
-    slope = jax.grad(curvatures.as_scalar(loss))
-    n = trees.num_rows(point.train)
-    with jax.default_matmul_precision("highest"):
-        losses = jax.vmap(curvatures.as_scalar(loss), in_axes=(None, 0))
-        total = jax.grad(lambda free, block: jnp.sum(losses(free, block)))
-        summed = trees.sum_over_blocks(partial(total, free), point.train, setting.batch_size)
-        gradient = trees.add(trees.scale(1 / n, summed), trees.multiply(point.l2, free))
-        spread = np.unique(np.linspace(0, n - 1, min(n, _NORMS_SAMPLED)).astype(int))
-        sample = trees.take_rows(point.train, spread)
-        at_once = min(_rows_at_once(setting, free), len(spread))
-        norms = trees.map_rows(lambda z: trees.norm(slope(free, z)), sample, at_once)
-    return trees.finite_flags(gradient), trees.norm(gradient), jnp.mean(norms)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _gradients(setting, measure, params, data):
-    """∇m(z) for each row z of the data, a pytree of rows."""
-    free, loss = _free(setting, params, measure)
-    slope = jax.grad(curvatures.as_scalar(loss))
-    with jax.default_matmul_precision("highest"):
-        return trees.map_rows(lambda z: slope(free, z), data, _rows_at_once(setting, free))
-
-
-@partial(jax.jit, static_argnums=0)
-def _prepare(setting, point):
-    matvec, like = _operator(setting, point)
-    return setting.solver.prepare(matvec, like)
-
-
-@partial(jax.jit, static_argnums=0)
-def _solve(setting, point, prepared, rows):
-    """x with H_d x = row for every row, their SolveInfo, and the norms of the rows."""
-    matvec, _ = _operator(setting, point)
-    x, info = jax.vmap(lambda b: setting.solver.solve(prepared, matvec, b))(rows)
-    return x, info, jax.vmap(trees.norm)(rows)
-
-
-@partial(jax.jit, static_argnums=0)
-def _missing_curvature(setting, point):
-    """How much H_d lacks to be positive definite, by Lanczos; at least a rounding error."""
-    matvec, like = _operator(setting, point)
-    steps = min(trees.size(like), 64)
-    ritz = curvatures.lanczos(matvec, like, steps, key=jax.random.key(0))
-    below = jnp.min(ritz.eigenvalues - ritz.residual_norms)
-    return jnp.maximum(-below, 10 * trees.epsilon(like) * jnp.max(jnp.abs(ritz.eigenvalues)))
-
-
 @partial(jax.jit, static_argnums=(0, 1))
 def _scores(setting, kept, point, s, shift):
     """(1/n) s_t . (∇ℓ_i + shift) for all t and i, shape (n_test, n)."""
-    free, loss = _free(setting, point.params, setting.loss_fn)
+    free, loss = _problem.free_part(setting, point.params, setting.loss_fn)
     flat = trees.ravel_rows(s)  # (n_test, p)
 
     def from_gradient(z):
@@ -672,7 +386,9 @@ def _scores(setting, kept, point, s, shift):
 
     with jax.default_matmul_precision("highest"):
         if kept:
-            products = trees.map_rows(from_gradient, point.train, _rows_at_once(setting, free))
+            products = trees.map_rows(
+                from_gradient, point.train, _problem.rows_at_once(setting, free)
+            )
         else:
             products = trees.map_rows(from_derivatives, point.train, setting.batch_size)
         constant = flat @ trees.ravel(shift)  # (n_test,)

@@ -114,7 +114,7 @@ def cg(
         size = jnp.ldexp(jnp.full((), 0.5, size.dtype), jnp.frexp(size)[1])
         size = jnp.where(jnp.isfinite(size) & (size > 0), size, 1)
         divide = lambda v: jax.tree.map(lambda leaf: leaf / size.astype(leaf.dtype), v)
-        start = trees.zeros_like(b) if x0 is None else divide(x0)
+        start = None if x0 is None else divide(x0)
         x, info = _cg(matvec, divide(b), start, tol, atol / size, maxiter, M or (lambda r: r))
         return trees.scale(size, x), info._replace(residual_norm=info.residual_norm * size)
 
@@ -190,7 +190,8 @@ def _cg(matvec, b, x0, tol, atol, maxiter, M):
         return direction(x, r, end.num_steps, end.smallest, end.largest, status)
 
     zero, status = jnp.zeros((), b_norm.dtype), jnp.int32(_RUNNING)
-    start = direction(x0, residual(x0), jnp.int32(0), zero + jnp.inf, zero, status)
+    x0, r0 = (trees.zeros_like(b), b) if x0 is None else (x0, residual(x0))
+    start = direction(x0, r0, jnp.int32(0), zero + jnp.inf, zero, status)
     s = jax.lax.while_loop(lambda s: s.status == _RUNNING, cycle, start)
     x = jax.tree.map(lambda leaf: jnp.where(s.status == NON_FINITE, jnp.nan, leaf), s.x)
     info = SolveInfo(
@@ -345,6 +346,10 @@ class CG:
     def prepare(self, matvec: Matvec, like: PyTree) -> None:
         """What can be done before a right-hand side is known: nothing."""
 
+    def solved_at_once(self) -> int:
+        """How many right-hand sides to batch: on a CPU, few enough to stay in its cache."""
+        return 16 if jax.default_backend() == "cpu" else 128
+
     def check(self, prepared: None) -> None:
         """Raise where the matrix is known to be useless: only products can tell."""
 
@@ -360,7 +365,11 @@ class Exact:
 
     def prepare(self, matvec: Matvec, like: PyTree) -> Factored:
         """The matrix of ``matvec`` and its factor, once for all right-hand sides."""
-        return factorise(trees.dense(matvec, like))
+        return factorise(trees.dense(matvec, like, batch_size=64))
+
+    def solved_at_once(self) -> int:
+        """How many right-hand sides to batch: many, as each is a column of one product."""
+        return 1024
 
     def check(self, prepared: Factored) -> None:
         """Raise ``ValueError``, with the smallest eigenvalue, unless the matrix is definite."""

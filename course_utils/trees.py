@@ -165,6 +165,22 @@ def num_rows(data: PyTree, name: str = "data") -> int:
     return first[1]
 
 
+def row_indices(indices: Any, n: int) -> np.ndarray:
+    """``indices`` as an integer array of shape (k,).
+
+    Raises:
+        ValueError: if they are no whole numbers, or one is not among the rows 0 … n − 1.
+    """
+    indices = np.asarray(indices)
+    whole = np.issubdtype(indices.dtype, np.integer) or indices.size == 0
+    if indices.ndim != 1 or not whole:
+        raise ValueError(f"indices must be whole numbers of shape (k,), got {indices!r}")
+    if indices.size and not 0 <= indices.min() <= indices.max() < n:
+        got = f"{indices.min()} to {indices.max()}"
+        raise ValueError(f"indices must lie in 0 to {n - 1}, got {got}")
+    return indices.astype(int)
+
+
 def take_rows(data: PyTree, indices: jax.Array | slice | int) -> PyTree:
     """``data[indices]`` along the leading axis."""
     return jax.tree.map(lambda leaf: leaf[indices], data)

@@ -1,0 +1,152 @@
+"""The package loads fast, in any order, and each room knows only the rooms it may know."""
+
+import ast
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import course_utils
+
+ROOM = Path(course_utils.__file__).parent
+MODULES = sorted(module.name for module in pkgutil.iter_modules(course_utils.__path__))
+NUMERIC = {"trees", "curvature", "solvers", "_problem", "influence_functions", "validation"}
+TEACHING = {"plotting", "widgets", "checks"}
+# The arrows of the package: who may import whom.
+MAY_IMPORT = {
+    "trees": set(),
+    "curvature": {"trees"},
+    "solvers": {"trees"},
+    "_problem": {"trees", "curvature", "solvers", "sharding"},
+    "influence_functions": {"_problem", "trees", "solvers"},
+    "validation": {"trees", "influence_functions"},
+    "training": {"trees"},
+    "widgets": {"plotting"},
+    "dynamics": set(),
+    "models": set(),
+    "data": set(),
+    "plotting": set(),
+    "checks": set(),
+}
+
+
+def fresh(code):
+    """Run ``code`` in a new interpreter; what it prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def imported_by(module):
+    """Names of modules that ``module`` imports, wherever in the file."""
+    names = set()
+    for node in ast.walk(ast.parse((ROOM / f"{module}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_importing_the_package_needs_the_standard_library_alone():
+    code = (
+        "import sys, json, importlib, importlib.util\n"
+        "before = set(sys.modules)\n"
+        "import course_utils\n"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(json.dumps(sorted(new - set(sys.stdlib_module_names))))"
+    )
+    assert json.loads(fresh(code)) == ["course_utils"]
+
+
+def test_importing_the_package_loads_next_to_nothing():
+    """A count of modules holds on every machine; it stands for the tenth of a second."""
+    code = "import sys; n = len(sys.modules); import course_utils; print(len(sys.modules) - n)"
+    assert int(fresh(code)) < 40
+
+
+CHECK_ALL = (
+    "import course_utils\n"
+    "for name in course_utils.__all__:\n"
+    "    value = getattr(course_utils, name)\n"
+    "    assert callable(value) and value.__name__ == name, (name, value)\n"
+    "    assert value.__module__.startswith('course_utils.'), (name, value.__module__)\n"
+)
+IMPORT_ALL = "import importlib\n" + "".join(
+    f"importlib.import_module('course_utils.{module}')\n" for module in MODULES if module != "cli"
+)
+
+
+@pytest.mark.parametrize("code", [IMPORT_ALL + CHECK_ALL, CHECK_ALL + IMPORT_ALL + CHECK_ALL])
+def test_each_public_name_is_a_function_whatever_was_imported_before(code):
+    fresh(code)
+
+
+def test_from_course_utils_import_gives_functions():
+    fresh(
+        "from course_utils import influence, hvp, cg\n"
+        "import course_utils.influence_functions, course_utils.curvature, course_utils.solvers\n"
+        "from course_utils import influence as again\n"
+        "assert callable(influence) and callable(hvp) and callable(cg) and again is influence"
+    )
+
+
+def test_no_module_carries_the_name_of_a_public_name():
+    assert MODULES and course_utils.__all__
+    assert not set(MODULES) & set(course_utils.__all__)
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error_that_names_it():
+    with pytest.raises(AttributeError, match="has no attribute 'influense'"):
+        course_utils.influense  # noqa: B018
+
+
+def test_dir_lists_every_public_name():
+    assert set(course_utils.__all__) <= set(dir(course_utils))
+
+
+@pytest.mark.parametrize("module", sorted(set(MAY_IMPORT) & set(MODULES)))
+def test_a_module_imports_only_the_rooms_it_may_enter(module):
+    ours = {name for name in imported_by(module) if name.startswith("course_utils.")}
+    rooms = {name.split(".")[1] for name in ours} & set(MODULES)
+    assert rooms <= MAY_IMPORT[module]
+
+
+def test_every_module_has_its_arrows_written_down():
+    assert set(MODULES) - {"cli", "__main__"} <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", sorted(NUMERIC & set(MODULES)))
+def test_numerics_never_plot_and_never_print(module):
+    names = {name.partition(".")[0] for name in imported_by(module)}
+    assert not names & {"matplotlib", "IPython", "ipywidgets"}
+    tree = ast.parse((ROOM / f"{module}.py").read_text(encoding="utf-8"))
+    assert not [
+        node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "print"
+    ]
+
+
+@pytest.mark.parametrize("module", sorted(NUMERIC & set(MODULES)))
+def test_loading_a_numeric_module_loads_no_plotting_library(module):
+    loaded = fresh(f"import sys, course_utils.{module}; print('\\n'.join(sys.modules))").split()
+    assert f"course_utils.{module}" in loaded
+    assert not {"matplotlib", "IPython", "ipywidgets", "tqdm"} & set(loaded)
+    assert not {f"course_utils.{room}" for room in TEACHING} & set(loaded)
+
+
+@pytest.mark.parametrize("module", sorted(set(MAY_IMPORT) & set(MODULES)))
+def test_no_module_has_more_than_400_lines_of_code(module):
+    tree = ast.parse((ROOM / f"{module}.py").read_text(encoding="utf-8"))
+    lines = (ROOM / f"{module}.py").read_text(encoding="utf-8").splitlines()
+    code = {
+        i for i, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(
+            node
+        ):
+            code -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    assert len(code) <= 400

@@ -1,0 +1,662 @@
+import re
+import subprocess
+import sys
+import warnings
+from collections import Counter
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from course_utils import _problem, trees
+from course_utils import influence_functions as inf
+from course_utils.curvature import compose, hessian_mvp
+from course_utils.solvers import CG, Exact
+
+# --------------------------------------------------------------------------------------
+# Logistic regression, fitted and differentiated by NumPy alone
+# --------------------------------------------------------------------------------------
+
+TRACES = Counter()
+
+
+def predict(params, x):
+    return x @ params["w"] + params["b"]
+
+
+def criterion(z, y):
+    return jax.nn.softplus(-y * z)
+
+
+def loss_fn(params, example):
+    TRACES["loss_fn"] += 1
+    x, y = example
+    return criterion(predict(params, x), y)
+
+
+def with_bias(X):
+    return np.c_[np.ones(len(X)), X]  # the order of the leaves: b before w
+
+
+def as_params(theta):
+    return {"w": jnp.asarray(theta[1:]), "b": jnp.asarray(theta[0])}
+
+
+def newton(X, y, l2, weights=None):
+    """The exact minimiser of (1/n) sum w_i softplus(-y_i x_i.theta) + l2/2 |theta|^2."""
+    X, n = with_bias(X), len(X)
+    weights = np.ones(n) if weights is None else weights
+    theta = np.zeros(X.shape[1])
+    for _ in range(50):
+        q = 1 / (1 + np.exp(y * (X @ theta)))  # probability of the other class
+        gradient = -X.T @ (weights * y * q) / n + l2 * theta
+        H = (X * (weights * q * (1 - q))[:, None]).T @ X / n + l2 * np.eye(X.shape[1])
+        theta = theta - np.linalg.solve(H, gradient)
+        if np.linalg.norm(gradient) < 1e-14:
+            break
+    return theta
+
+
+def losses(X, y, theta):
+    return np.logaddexp(0, -y * (with_bias(X) @ theta))
+
+
+def gradients(X, y, theta):
+    q = 1 / (1 + np.exp(y * (with_bias(X) @ theta)))
+    return -(y * q)[:, None] * with_bias(X)
+
+
+def hessian(X, y, theta, l2):
+    q = 1 / (1 + np.exp(y * (with_bias(X) @ theta)))
+    return (with_bias(X) * (q * (1 - q))[:, None]).T @ with_bias(X) / len(X) + l2 * np.eye(
+        len(theta)
+    )
+
+
+def logistic_data(n, d, seed, mean=0.0):
+    rng = np.random.default_rng(seed)
+    X = mean + rng.normal(size=(n, d))
+    return X, np.where(X.sum(axis=1) + rng.normal(size=n) > 0, 1.0, -1.0)
+
+
+L2 = 0.05
+X, Y = logistic_data(40, 3, 0)
+XT, YT = logistic_data(6, 3, 1)
+THETA = newton(X, Y, L2)
+PARAMS = as_params(THETA)
+DENSE = (
+    gradients(XT, YT, THETA)
+    @ np.linalg.solve(hessian(X, Y, THETA, L2), gradients(X, Y, THETA).T)
+    / len(X)
+)
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def scores(train=(X, Y), test=(XT, YT), params=PARAMS, **options):
+    return inf.influence(loss_fn, params, train, test, **{"l2": L2, **options}).scores
+
+
+def assert_agree(got, expected, eps):
+    """Two score matrices agree to eps when the largest difference is eps of the largest score."""
+    got, expected = np.asarray(got), np.asarray(expected)
+    assert got.shape == expected.shape
+    assert np.abs(got - expected).max() <= eps * np.abs(expected).max()
+
+
+# --------------------------------------------------------------------------------------
+# What a score is
+# --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solver", [CG(), Exact()])
+@pytest.mark.parametrize("how", ["on-the-fly", "kept"])
+def test_scores_are_those_of_a_dense_solve_in_numpy(solver, how):
+    got = inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), solver=solver, l2=L2, gradients=how)
+    assert_agree(got.scores, DENSE, 1e-8)
+    assert got.info.describe() == ["converged"] * 6
+    flat = trees.ravel_rows(got.s_test)
+    expected = np.linalg.solve(hessian(X, Y, THETA, L2), gradients(XT, YT, THETA).T).T
+    assert_agree(flat, expected, 1e-8)
+
+
+def test_minus_n_times_a_score_is_the_derivative_of_the_test_loss_in_a_points_weight():
+    got = scores(solver=Exact())
+    for i in (0, 7, 23):
+        after = []
+        for eps in (1e-4, -1e-4):  # Koh and Liang add eps * loss_i to the mean loss
+            weights = np.ones(40)
+            weights[i] += 40 * eps
+            after.append(losses(XT, YT, newton(X, Y, L2, weights)))
+        derivative = (after[0] - after[1]) / 2e-4
+        np.testing.assert_allclose(-40 * got[:, i], derivative, rtol=1e-5, atol=1e-6)  # O(eps^2)
+
+
+@pytest.mark.parametrize("removal", ["fixed-weight", "refit-mean"])
+def test_removing_the_most_helpful_point_raises_the_loss_and_the_most_harmful_lowers_it(removal):
+    result = inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2, removal=removal)
+    before = losses(XT, YT, THETA)
+    for t in range(6):
+        for index, sign in ((result.helpful(1)[t, 0], 1), (result.harmful(1)[t, 0], -1)):
+            weights = np.ones(40) * (40 / 39 if removal == "refit-mean" else 1)
+            weights[index] = 0
+            after = losses(XT, YT, newton(X, Y, L2, weights))
+            assert sign * (after - before)[t] > 0
+            assert sign * result.scores[t, index] > 0
+
+
+def test_the_two_removals_each_estimate_their_own_refit_and_not_the_others():
+    n, d, l2 = 1000, 20, 1.0
+    x, y = logistic_data(n, d, 2, mean=0.2)
+    xt, yt = logistic_data(5, d, 3, mean=0.2)
+    assert 0.1 < (y < 0).mean() < 0.3  # unbalanced, so that l2 pulls against the data everywhere
+    theta = newton(x, y, l2)
+    chosen = np.arange(0, n, 25)
+    real = {}
+    for removal, rest in (("fixed-weight", 1.0), ("refit-mean", n / (n - 1))):
+        real[removal] = np.zeros((5, len(chosen)))
+        for column, i in enumerate(chosen):
+            weights = np.full(n, rest)
+            weights[i] = 0
+            after = losses(xt, yt, newton(x, y, l2, weights))
+            real[removal][:, column] = after - losses(xt, yt, theta)
+    for removal in real:
+        got = inf.influence(
+            loss_fn, as_params(theta), (x, y), (xt, yt), l2=l2, removal=removal, solver=Exact()
+        ).scores[:, chosen]
+        assert_agree(got, real[removal], 0.01)
+        for other in real:  # root mean squares: the difference is a constant for each test point
+            error = np.linalg.norm(got - real[other]) / np.linalg.norm(real[other])
+            assert error < 0.01 if other == removal else error > 0.10, (removal, other, error)
+
+
+# Least squares, where leave-one-out is exact
+
+RIDGE_L2 = 0.1
+RX = np.random.default_rng(4).normal(size=(30, 4))
+RY = RX @ np.arange(4.0) + np.random.default_rng(5).normal(size=30)
+RXT = np.random.default_rng(6).normal(size=(5, 4))
+RYT = np.random.default_rng(7).normal(size=5)
+GRAM = RX.T @ RX + 30 * RIDGE_L2 * np.eye(4)
+RIDGE = np.linalg.solve(GRAM, RX.T @ RY)
+LEVERAGE = np.einsum("ij,ij->i", RX, np.linalg.solve(GRAM, RX.T).T)
+WITHOUT = np.stack(  # each refit from its own normal equations
+    [np.linalg.solve(GRAM - np.outer(x, x), RX.T @ RY - x * y) for x, y in zip(RX, RY, strict=True)]
+)
+
+
+def squared(theta, example):
+    x, y = example
+    return 0.5 * (x @ theta - y) ** 2
+
+
+def prediction(theta, example):
+    return example[0] @ theta
+
+
+@pytest.mark.parametrize("solver", [CG(tol=1e-13), Exact()])
+def test_for_ridge_the_influence_on_params_over_one_minus_leverage_is_exact(solver):
+    assert LEVERAGE.max() > 0.2  # the correction matters
+    moves = inf.influence_on_params(
+        squared, RIDGE, (RX, RY), np.arange(30), l2=RIDGE_L2, solver=solver
+    )
+    assert_agree(moves / (1 - LEVERAGE)[:, None], WITHOUT - RIDGE, 1e-10)
+
+
+def test_for_ridge_scores_of_a_prediction_over_one_minus_leverage_are_exact():
+    change = RXT @ (WITHOUT - RIDGE).T  # (5, 30)
+    got = inf.influence(
+        squared,
+        RIDGE,
+        (RX, RY),
+        (RXT, RYT),
+        l2=RIDGE_L2,
+        solver=Exact(),
+        test_loss_fn=prediction,
+    )
+    assert_agree(got.scores / (1 - LEVERAGE), change, 1e-10)
+    assert "test_loss_fn" in got.convention
+
+
+def test_for_ridge_scores_of_the_squared_loss_miss_half_the_squared_change_of_prediction():
+    change = RXT @ (WITHOUT - RIDGE).T
+    residual = (RXT @ RIDGE - RYT)[:, None]
+    exact = 0.5 * (residual + change) ** 2 - 0.5 * residual**2
+    got = inf.influence(squared, RIDGE, (RX, RY), (RXT, RYT), l2=RIDGE_L2, solver=Exact()).scores
+    assert_agree(got / (1 - LEVERAGE) + 0.5 * change**2, exact, 1e-10)
+
+
+# --------------------------------------------------------------------------------------
+# The halves, and the diagonal
+# --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("removal", ["fixed-weight", "refit-mean"])
+def test_scores_are_s_test_times_grad_z_over_n(removal):
+    s, info = inf.s_test(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2)
+    g = inf.grad_z(loss_fn, PARAMS, (X, Y), l2=L2, removal=removal)
+    assert s["w"].shape == (6, 3) and g["b"].shape == (40,)
+    expected = trees.ravel_rows(s) @ trees.ravel_rows(g).T / 40
+    assert_agree(scores(removal=removal), expected, 1e-12)
+    plain = gradients(X, Y, THETA) + (removal == "refit-mean") * L2 * THETA
+    np.testing.assert_allclose(trees.ravel_rows(g), plain, atol=1e-14)
+
+
+@pytest.mark.parametrize("removal", ["fixed-weight", "refit-mean"])
+@pytest.mark.parametrize("solver", [CG(), Exact()])
+def test_self_influence_is_the_diagonal_of_the_scores_of_the_training_set(removal, solver):
+    options = dict(l2=L2, removal=removal, solver=solver)
+    got = inf.self_influence(loss_fn, PARAMS, (X, Y), **options)
+    assert_agree(got, np.diag(scores(test=(X, Y), **options)), 1e-9)
+    assert removal == "refit-mean" or np.all(got > 0)
+
+
+def test_influence_on_params_is_a_solve_for_each_index_in_the_order_asked():
+    indices = np.array([5, 0, 39, 5])
+    expected = np.linalg.solve(hessian(X, Y, THETA, L2), gradients(X, Y, THETA).T).T / 40
+    moves = inf.influence_on_params(loss_fn, PARAMS, (X, Y), indices, l2=L2)
+    assert_agree(trees.ravel_rows(moves), expected[indices], 1e-9)
+    none = inf.influence_on_params(loss_fn, PARAMS, (X, Y), [], l2=L2)
+    assert none["w"].shape == (0, 3)
+    moves = inf.influence_on_params(loss_fn, PARAMS, (X, Y), [3], l2=L2, removal="refit-mean")
+    shift = np.linalg.solve(hessian(X, Y, THETA, L2), L2 * THETA) / 40
+    assert_agree(trees.ravel_rows(moves)[0], expected[3] + shift, 1e-9)
+
+
+# --------------------------------------------------------------------------------------
+# Options
+# --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "how"), [(1, "kept"), (7, "on-the-fly"), (7, "kept"), (64, "on-the-fly")]
+)
+def test_the_block_size_changes_nothing(batch_size, how):
+    assert_agree(scores(batch_size=batch_size, gradients=how), DENSE, 1e-8)
+
+
+def test_many_test_points_in_several_blocks_are_the_same_as_a_few(monkeypatch):
+    monkeypatch.setattr(CG, "solved_at_once", lambda self: 4)  # 6 test points: blocks of 3
+    assert_agree(scores(), DENSE, 1e-8)
+    params, train = as_params(newton(X[:39], Y[:39], L2)), (X[:39], Y[:39])
+    blocks = inf.self_influence(loss_fn, params, train, l2=L2)  # 39 = 9 blocks of 4 and one of 3
+    monkeypatch.setattr(CG, "solved_at_once", lambda self: 100)
+    assert_agree(blocks, inf.self_influence(loss_fn, params, train, l2=L2), 1e-9)
+
+
+def test_damping_means_the_same_in_both_solvers_and_is_no_part_of_the_fit():
+    H = hessian(X, Y, THETA, L2) + 0.3 * np.eye(4)
+    expected = gradients(XT, YT, THETA) @ np.linalg.solve(H, gradients(X, Y, THETA).T) / 40
+    for solver in (CG(), Exact()):
+        got = inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), solver=solver, l2=L2, damping=0.3)
+        assert_agree(got.scores, expected, 1e-8)
+        assert "damped (proximal) response with damping 0.3" in got.convention
+
+
+def test_l2_may_leave_the_bias_free():
+    H = hessian(X, Y, THETA, L2) - np.diag([L2, 0, 0, 0])
+    g = gradients(X, Y, THETA) + np.array([0, 1, 1, 1]) * L2 * THETA
+    expected = gradients(XT, YT, THETA) @ np.linalg.solve(H, g.T) / 40
+    with pytest.warns(RuntimeWarning, match="not at an optimum"):  # the fit penalised the bias
+        got = scores(l2={"w": L2, "b": 0.0}, removal="refit-mean")
+    assert_agree(got, expected, 1e-8)
+
+
+def test_selected_leaves_count_and_the_others_are_constants():
+    H = hessian(X, Y, THETA, L2)[1:, 1:]
+    g, gt = gradients(X, Y, THETA)[:, 1:], gradients(XT, YT, THETA)[:, 1:]
+    result = inf.influence(
+        loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2, select=lambda path: path == "w"
+    )
+    assert_agree(result.scores, gt @ np.linalg.solve(H, g.T) / 40, 1e-8)
+    assert result.s_test["b"] is None and result.s_test["w"].shape == (6, 3)
+    assert "selected params alone" in result.convention
+    with pytest.raises(ValueError, match="select must choose at least one of b, w"):
+        scores(select=lambda path: path == "weights")
+
+
+def test_gauss_newton_is_the_hessian_for_a_linear_model_and_needs_a_composed_loss():
+    composed = compose(predict, criterion)
+    for select, expected in ((None, DENSE), (lambda path: path == "w", None)):
+        options = dict(l2=L2, select=select)
+        got = inf.influence(composed, PARAMS, (X, Y), (XT, YT), curvature="ggn", **options)
+        assert_agree(got.scores, scores(select=select) if expected is None else expected, 1e-8)
+        assert "Gauss-Newton" in got.convention
+    with pytest.raises(TypeError, match=r"curvature='ggn' needs a loss_fn made by compose"):
+        scores(curvature="ggn")
+
+
+def test_a_measured_quantity_may_have_data_of_its_own():
+    margin = lambda params, x: predict(params, x)
+    got = scores(test=XT, test_loss_fn=margin)
+    solved = np.linalg.solve(hessian(X, Y, THETA, L2), gradients(X, Y, THETA).T)
+    assert_agree(got, with_bias(XT) @ solved / 40, 1e-8)
+
+
+def test_the_number_of_solves_follows_the_test_points_down_to_none():
+    result = inf.influence(loss_fn, PARAMS, (X, Y), (XT[:0], YT[:0]), l2=L2)
+    assert result.scores.shape == (0, 40) and result.helpful(3).shape == (0, 3)
+    assert result.s_test["w"].shape == (0, 3) and result.info.converged.shape == (0,)
+    one = np.asarray(scores(train=(X[:1], Y[:1]), params=as_params(newton(X[:1], Y[:1], L2))))
+    assert one.shape == (6, 1) and np.all(np.isfinite(one))
+
+
+def test_progress_is_silent_unless_asked_for(capfd):
+    scores()
+    assert capfd.readouterr() == ("", "")
+    scores(progress=True)
+    assert "test points solved: 100%" in capfd.readouterr().err
+
+
+def test_a_second_call_of_the_same_shapes_compiles_nothing():
+    options = dict(solver=CG(tol=1e-9), damping=0.01)
+    first = scores(**options)
+    before = TRACES["loss_fn"]
+    again = scores(train=(X[::-1], Y[::-1]), **options)
+    assert_agree(again, first[:, ::-1], 1e-8)
+    other = as_params(newton(X, Y, 2 * L2))  # numbers are arguments and no constants
+    scores(params=other, **options | {"damping": 0.02, "l2": 2 * L2})
+    assert TRACES["loss_fn"] == before > 0
+
+
+# --------------------------------------------------------------------------------------
+# The result
+# --------------------------------------------------------------------------------------
+
+
+def result_with(table):
+    table = np.asarray(table)
+    info = inf.SolveInfo(*(np.zeros(len(table)) for _ in inf.SolveInfo._fields))
+    return inf.Influence(table, {"w": np.zeros((len(table), 1))}, info, "words")
+
+
+def test_rankings_are_integers_with_ties_by_index_and_k_capped_at_n():
+    result = result_with([[0.0, 2, -1, 2], [1, 1, 1, 1]])
+    np.testing.assert_array_equal(result.helpful(2), [[1, 3], [0, 1]])
+    np.testing.assert_array_equal(result.harmful(2), [[2, 0], [0, 1]])
+    assert result.helpful(9).shape == (2, 4) and result.helpful(0).shape == (2, 0)
+    assert np.issubdtype(result.helpful(1).dtype, np.integer)
+    with pytest.raises(ValueError, match="k must not be negative, got -1"):
+        result.helpful(-1)
+
+
+def test_a_row_of_nan_has_no_ranking():
+    result = result_with([[np.nan, np.nan], [1, 2]])
+    np.testing.assert_array_equal(result.helpful(1), [[-1], [1]])
+    np.testing.assert_array_equal(result.harmful(1), [[-1], [0]])
+
+
+def test_a_saved_result_comes_back_whole_and_without_pickle(tmp_path):
+    result = inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2)
+    result.save(tmp_path / "scores.npz")
+    with np.load(tmp_path / "scores.npz", allow_pickle=False) as file:
+        assert "scores" in file
+    back = inf.Influence.load(tmp_path / "scores.npz")
+    np.testing.assert_array_equal(back.scores, result.scores)
+    jax.tree.map(np.testing.assert_array_equal, back.s_test, result.s_test)
+    jax.tree.map(np.testing.assert_array_equal, back.info, result.info)
+    assert back.convention == result.convention
+    assert back.info.describe() == result.info.describe()
+
+
+def test_the_convention_says_which_refit_is_estimated():
+    sentences = {
+        removal: inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2, removal=removal).convention
+        for removal in ("fixed-weight", "refit-mean")
+    }
+    for removal, sentence in sentences.items():
+        assert removal in sentence and "positive means helpful" in sentence
+        assert "damp" not in sentence and sentence.count(".") == 1
+
+
+def test_the_example_of_the_readme_runs():
+    from course_utils import CG, influence
+
+    got = influence(
+        loss_fn, PARAMS, (X, Y), (XT, YT), solver=CG(tol=1e-10), l2=L2, removal="fixed-weight"
+    ).scores
+    assert_agree(got, DENSE, 1e-8)
+
+
+# --------------------------------------------------------------------------------------
+# Bad input: a clear error, and nothing lost
+# --------------------------------------------------------------------------------------
+
+
+def spoiled(x, value=np.nan):
+    x = np.array(x)
+    x.flat[1] = value
+    return x
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_is_refused_by_the_name_of_its_leaf(bad):
+    with pytest.raises(ValueError, match=r"NaN or infinity in params\['w'\]$"):
+        scores(params={**PARAMS, "w": spoiled(PARAMS["w"], bad)})
+    with pytest.raises(ValueError, match=r"NaN or infinity in train\[0\]$"):
+        scores(train=(spoiled(X, bad), Y))
+    with pytest.raises(ValueError, match=r"NaN or infinity in test\[1\]$"):
+        scores(test=(XT, spoiled(YT, bad)))
+
+
+def test_gradients_that_are_not_finite_are_refused_before_any_solve():
+    root = lambda params, example: jnp.sqrt(jnp.abs(example[0] @ params["w"])) + params["b"]
+    with pytest.raises(ValueError, match=r"infinity in the gradient of loss_fn in params\['w'\]$"):
+        inf.influence(root, PARAMS, (0 * X, Y), (XT, YT))
+    with pytest.raises(ValueError, match=r"the gradient of test_loss_fn in params\['w'\]$"):
+        scores(test=(0 * XT, YT), test_loss_fn=root)
+    with pytest.raises(ValueError, match=r"the gradient of loss_fn in params\['w'\]$"):
+        inf.grad_z(root, PARAMS, (0 * X, Y))
+
+
+def test_wrong_trees_shapes_and_dtypes_are_refused_with_both():
+    with pytest.raises(ValueError, match="test must match train: got PyTreeDef.*expected PyTree"):
+        scores(test=XT)
+    with pytest.raises(
+        ValueError, match=r"test\[0\] is float64\[2\] per example, expected float64"
+    ):
+        scores(test=(XT[:, :2], YT))
+    with pytest.raises(ValueError, match=r"test\[1\] is int64\[\] per example, expected float64"):
+        scores(test=(XT, YT.astype(int)))
+    with pytest.raises(ValueError, match=r"train\[0\] has 40 examples, but train\[1\] has 39"):
+        scores(train=(X, Y[:39]))
+    with pytest.raises(ValueError, match=r"params\['w'\] is int64\[3\], expected a floating-point"):
+        scores(params={**PARAMS, "w": np.arange(3)})
+    with pytest.raises(ValueError, match=r"loss of one example must be a scalar, got shape \(3,\)"):
+        inf.influence(lambda p, z: z[0] * p["w"], PARAMS, (X, Y), (XT, YT))
+    with pytest.raises(ValueError, match="l2 must be a number or a tree prefix"):
+        scores(l2={"weights": 1.0})
+
+
+def test_numbers_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="damping must be finite and at least 0, got -1"):
+        scores(damping=-1)
+    with pytest.raises(ValueError, match=r"l2\['b'\] must be finite and at least 0, got -0.5"):
+        scores(l2={"w": 0.0, "b": -0.5})
+    with pytest.raises(ValueError, match="batch_size must be None or a positive whole number"):
+        scores(batch_size=0)
+    with pytest.raises(ValueError, match="indices must lie in 0 to 39, got 0 to 40"):
+        inf.influence_on_params(loss_fn, PARAMS, (X, Y), [0, 40], l2=L2)
+    with pytest.raises(ValueError, match="indices must be whole numbers"):
+        inf.influence_on_params(loss_fn, PARAMS, (X, Y), [0.5], l2=L2)
+
+
+def test_too_few_training_points_are_refused():
+    with pytest.raises(
+        ValueError, match="'refit-mean' needs at least two training examples, got 1"
+    ):
+        scores(train=(X[:1], Y[:1]), removal="refit-mean")
+    with pytest.raises(ValueError, match="needs at least a training example, got 0"):
+        scores(train=(X[:0], Y[:0]))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (dict(removal="leave-one-out"), "removal must be 'fixed-weight' or 'refit-mean', got"),
+        (dict(curvature="fisher"), "curvature must be 'hessian' or 'ggn', got 'fisher'"),
+        (dict(gradients="all"), "gradients must be 'on-the-fly', 'kept' or 'auto', got 'all'"),
+        (dict(solver="cg"), r"solver must be CG\(...\) or Exact\(\), got 'cg'"),
+        (dict(solver=CG), r"solver must be CG\(...\) or Exact\(\), got"),
+        (dict(mesh=None), "unexpected keyword argument 'mesh'"),
+        (dict(cache_dir="x"), "unexpected keyword argument 'cache_dir'"),
+        (dict(depth=5), "unexpected keyword argument 'depth'"),
+    ],
+)
+def test_an_option_that_is_unknown_is_a_type_error_that_names_it(options, words):
+    with pytest.raises(TypeError, match=words):
+        scores(**options)
+
+
+def test_an_option_that_a_solver_does_not_use_is_a_type_error_that_names_it():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'tol'"):
+        Exact(tol=1e-3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'recursion_depth'"):
+        CG(recursion_depth=5)
+
+
+def only_warning(call):
+    """The result of ``call`` and the one warning that it must give, aimed at this file."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = call()
+    assert len(caught) == 1 and caught[0].category is RuntimeWarning
+    assert caught[0].filename == __file__
+    return result, str(caught[0].message)
+
+
+def saddle(params, example):
+    """Curvature +1 along a, -0.5 along b, and a gradient of zero in the mean."""
+    return 0.5 * params["a"] ** 2 - 0.25 * params["b"] ** 2 + example @ trees.ravel(params)
+
+
+SADDLE = {"a": jnp.zeros(()), "b": jnp.zeros(())}
+PULLS = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])  # their mean is zero
+
+
+def test_rows_whose_matrix_is_indefinite_are_nan_and_the_advised_damping_cures_them():
+    call = lambda **options: inf.influence(saddle, SADDLE, PULLS, PULLS[:3], **options)
+    result, words = only_warning(call)
+    assert result.info.describe() == ["converged", "converged", "indefinite"]
+    assert np.isnan(result.scores[2]).all() and np.isnan(result.s_test["b"][2])
+    np.testing.assert_allclose(result.scores[0], [0.25, -0.25, 0, 0], atol=1e-12)  # nothing lost
+    assert re.search(r"^test points 2: .* not positive definite \(curvature -0.5 met\)", words)
+    damping = float(re.search(r"raising damping by (\S+) cures it", words)[1])
+    assert 0.5 < damping < 0.56
+    cured = call(damping=damping)
+    assert cured.info.converged.all() and np.isfinite(cured.scores).all()
+    with pytest.raises(ValueError, match="indefinite: its smallest eigenvalue is -0.5; raising"):
+        call(solver=Exact())
+    (s, info), words = only_warning(lambda: inf.s_test(saddle, SADDLE, PULLS, PULLS[:3]))
+    assert np.isnan(s["b"][2]) and "not positive definite" in words
+
+
+def test_a_singular_matrix_is_refused_by_the_exact_solver_with_its_smallest_eigenvalue():
+    twin = np.c_[X, X[:, 0]]  # two equal columns and no penalty
+    params = as_params(np.r_[newton(X, Y, 0.0), 0.0])
+    with pytest.raises(ValueError, match=r"singular: its smallest eigenvalue is -?\d.*damping"):
+        inf.influence(loss_fn, params, (twin, Y), (np.c_[XT, XT[:, 0]], YT), solver=Exact())
+
+
+def test_a_solve_that_turns_infinite_is_nan_and_named():
+    # finite gradients, and a second derivative that overflows where the example says so
+    cliff = lambda p, z: 0.5 * p**2 + z[0] * p + jnp.where(z[1] > 0, p, 0.0) ** 1.5
+    data = np.array([[1.0, 1.0], [-1.0, 0.0]])
+    result, words = only_warning(lambda: inf.influence(cliff, jnp.zeros(()), data, data))
+    assert np.isnan(result.scores).all() and "non-finite" in words
+    assert words.startswith("test points 0, 1: the solve is non-finite")
+
+
+def test_running_out_of_steps_keeps_the_scores_and_warns_with_the_residual():
+    call = lambda: inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2, solver=CG(maxiter=1))
+    result, words = only_warning(call)
+    assert not result.info.converged.any() and np.isfinite(result.scores).all()
+    flat = np.asarray(trees.ravel_rows(result.s_test))
+    g = gradients(XT, YT, THETA)
+    residual = np.linalg.norm(flat @ hessian(X, Y, THETA, L2) - g, axis=1)
+    np.testing.assert_allclose(result.info.residual_norm, residual, rtol=1e-6)
+    worst = (residual / np.linalg.norm(g, axis=1)).max()
+    assert f"relative residual of up to {worst:.2g}" in words and "maxiter" in words
+    assert words.startswith("test points 0, 1, 2, 3, 4 and 1 more: not converged")
+
+
+def test_params_off_the_optimum_are_warned_of_once_with_both_numbers():
+    away = as_params(THETA + 0.1)
+    gradient = np.linalg.norm(gradients(X, Y, THETA + 0.1).mean(axis=0) + L2 * (THETA + 0.1))
+    typical = np.linalg.norm(gradients(X, Y, THETA + 0.1), axis=1).mean()
+    assert gradient > 1e-3 * typical
+    _, words = only_warning(lambda: inf.influence(loss_fn, away, (X, Y), (XT, YT), l2=L2))
+    assert "not at an optimum" in words and f"{gradient:.3g}" in words and f"{typical:.3g}" in words
+    near = as_params(THETA + 1e-6)
+    inf.influence(loss_fn, near, (X, Y), (XT, YT), l2=L2)  # no warning
+
+
+@pytest.mark.parametrize("half", [jnp.float16, jnp.bfloat16])
+def test_half_precision_is_computed_and_returned_in_float32(half):
+    to = lambda tree, dtype: jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), tree)
+    narrow = [to(tree, half) for tree in (PARAMS, (X, Y), (XT, YT))]
+    single = [to(tree, jnp.float32) for tree in narrow]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # rounded params are no optimum
+        got = inf.influence(loss_fn, *narrow, l2=L2)
+        expected = inf.influence(loss_fn, *single, l2=L2)
+    assert got.scores.dtype == np.float32 and got.s_test["w"].dtype == jnp.float32
+    assert_agree(got.scores, expected.scores, 1e-6)
+
+
+def test_products_in_blocks_hold_no_more_than_a_block_of_gradients():
+    """The compiled program's scratch memory, on a problem whose n x p matrix would take 51 MB."""
+    n, p, batch = 8000, 800, 100
+    params = jnp.zeros(p)
+    loss = lambda w, z: jax.nn.softplus(z @ w)
+    setting = _problem.Setting(loss, CG(), "hessian", batch, (True,))
+    point = _problem.Point(params, jnp.zeros((n, p)), 0.1, 0.0)
+    s = jnp.zeros((2, p))
+    for kept in (True, False):
+        compiled = inf._scores.lower(setting, kept, point, s, params).compile()
+        assert compiled.memory_analysis().temp_size_in_bytes < 8 * n * p / 10
+    matvec = jax.jit(lambda train, v: hessian_mvp(loss, params, train, batch_size=batch)(v))
+    memory = matvec.lower(point.train, params).compile().memory_analysis()
+    assert memory.temp_size_in_bytes < 8 * n * p / 10
+
+
+FLOAT32 = """
+import sys
+import jax, jax.numpy as jnp, numpy as np
+from sklearn.datasets import load_breast_cancer
+from course_utils import CG, Exact, influence, trees
+
+X, y = load_breast_cancer(return_X_y=True)
+X, y = (X - X.mean(0)) / X.std(0), 2.0 * y - 1
+l2, n, theta = 0.01, 450, np.zeros(30)
+A, s = X[:n], y[:n]
+for _ in range(30):  # Newton, in NumPy's float64
+    q = 1 / (1 + np.exp(s * (A @ theta)))
+    H = (A * (q * (1 - q))[:, None]).T @ A / n + l2 * np.eye(30)
+    theta -= np.linalg.solve(H, -A.T @ (s * q) / n + l2 * theta)
+g = lambda X, y: -(y / (1 + np.exp(y * (X @ theta))))[:, None] * X
+dense = g(X[n:], y[n:]) @ np.linalg.solve(H, g(A, s).T) / n
+error = lambda got: np.abs(got - dense).max() / np.abs(dense).max()
+
+loss = lambda w, z: jax.nn.softplus(-z[1] * (z[0] @ w))
+single = lambda *arrays: tuple(a.astype(np.float32) for a in arrays)
+args = loss, theta.astype(np.float32), single(A, s), single(X[n:], y[n:])
+results = {
+    (type(solver).__name__, how): influence(*args, solver=solver, l2=l2, gradients=how).scores
+    for solver in (CG(), Exact()) for how in ("kept", "on-the-fly")
+}
+for name, got in results.items():
+    assert got.dtype == np.float32 and error(got) < 1e-4, (name, error(got))
+a, b = results["CG", "kept"], results["CG", "on-the-fly"]
+assert np.abs(a - b).max() <= 1e-5 * np.abs(a).max()
+"""
+
+
+def test_in_float32_both_solvers_and_both_gradient_paths_agree_with_a_dense_float64_solve():
+    subprocess.run([sys.executable, "-W", "error", "-c", FLOAT32], check=True)
