@@ -97,8 +97,6 @@ class Explorer(ipywidgets.VBox):
             format="png",
             layout=ipywidgets.Layout(width=f"{figsize[0] * plotting.DPI:.0f}px", max_width="100%"),
         )
-        if self.image.has_trait("tooltip"):  # ipywidgets 8
-            self.image.tooltip = alt
         self.text = ipywidgets.HTML()
         self._redraw()
         for control in controls.values():
