@@ -33,7 +33,7 @@ from course_utils.solvers import CG, Exact, SolveInfo
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
 
-_KEPT_FROM = 16  # from this many test points on, per-example gradients cost less than JVPs
+_KEPT_FROM = 64  # from about this many test points on, whole gradients cost less than JVPs
 _DIRECTIONS_AT_ONCE = 8  # forward-mode derivatives of one example
 
 
@@ -144,7 +144,7 @@ def influence(
             fixed, as constants of the model. ``None``: all count.
         gradients: ``"on-the-fly"`` takes $\nabla\ell_i^\top s$ by forward-mode derivatives,
             keeping no gradient; ``"kept"`` forms each $\nabla\ell_i$ once and uses it for all test
-            points; ``"auto"`` is the faster: kept from 16 test points on.
+            points; ``"auto"`` is the faster: kept from 64 test points on.
         batch_size: how many training examples enter at a time, which bounds the memory. ``None``:
             all, in the products with H.
         progress: show a bar of test points solved.

@@ -227,8 +227,7 @@ def direct(matrix: jax.Array, b: PyTree) -> tuple[PyTree, SolveInfo]:
     if jnp.shape(matrix) != (p, p):
         raise ValueError(f"matrix must match b: got shape {jnp.shape(matrix)}, expected {(p, p)}")
     matrix = jnp.asarray(matrix, jnp.result_type(matrix, trees.dtype(b)))
-    with jax.default_matmul_precision("highest"):
-        x, info = _solve_factored(factorise(matrix), b)
+    x, info = _solve_factored(factorise(matrix), b)
     if not isinstance(info.status, jax.core.Tracer):
         gap, largest = jnp.max(jnp.abs(matrix - matrix.T)), jnp.max(jnp.abs(matrix))
         if gap > jnp.finfo(matrix.dtype).eps ** 0.5 * largest:
@@ -255,9 +254,10 @@ def _solve_factored(factored, b):
         return x, jnp.linalg.norm(b - matvec(x))
 
     flat = trees.ravel(b).astype(matrix.dtype)
-    x, residual_norm = jax.lax.custom_linear_solve(
-        lambda v: matrix @ v, flat, solve, symmetric=True, has_aux=True
-    )
+    with jax.default_matmul_precision("highest"):
+        x, residual_norm = jax.lax.custom_linear_solve(
+            lambda v: matrix @ v, flat, solve, symmetric=True, has_aux=True
+        )
     finite = jnp.isfinite(residual_norm) | (status != CONVERGED)
     status = jnp.where(finite, status, NON_FINITE).astype(jnp.int32)
     none = jnp.full((), jnp.nan, matrix.dtype)
@@ -282,7 +282,7 @@ def factorise(matrix: jax.Array) -> Factored:
 
         return jax.lax.fori_loop(0, 5, step, (start, jnp.zeros((), matrix.dtype)))[1]
 
-    largest = iterate(lambda v: constant @ v)
+    largest = iterate(lambda v: jnp.matmul(constant, v, precision="highest"))
     estimate = lambda: 1 / iterate(lambda v: jax.scipy.linalg.cho_solve((factor, True), v))
     exact = lambda: jnp.linalg.eigvalsh(constant)[0]
     smallest = jax.lax.cond(positive, estimate, exact)

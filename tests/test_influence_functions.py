@@ -380,6 +380,8 @@ def test_rankings_are_integers_with_ties_by_index_and_k_capped_at_n():
     result = result_with([[0.0, 2, -1, 2], [1, 1, 1, 1]])
     np.testing.assert_array_equal(result.helpful(2), [[1, 3], [0, 1]])
     np.testing.assert_array_equal(result.harmful(2), [[2, 0], [0, 1]])
+    many = result_with(np.tile([0.0, 1.0], (1, 100)))
+    np.testing.assert_array_equal(many.helpful(100)[0], np.arange(1, 200, 2))
     assert result.helpful(9).shape == (2, 4) and result.helpful(0).shape == (2, 0)
     assert np.issubdtype(result.helpful(1).dtype, np.integer)
     with pytest.raises(ValueError, match="k must not be negative, got -1"):
@@ -624,6 +626,26 @@ def test_products_in_blocks_hold_no_more_than_a_block_of_gradients():
     matvec = jax.jit(lambda train, v: hessian_mvp(loss, params, train, batch_size=batch)(v))
     memory = matvec.lower(point.train, params).compile().memory_analysis()
     assert memory.temp_size_in_bytes < 8 * n * p / 10
+
+
+def test_everything_compiled_asks_for_the_highest_matmul_precision():
+    setting = _problem.Setting(loss_fn, CG(), "hessian", None, (True, True))
+    exact = _problem.Setting(loss_fn, Exact(), "hessian", 7, (True, True))
+    point = _problem.Point(PARAMS, (X, Y), {"w": L2, "b": L2}, 0.1)
+    rows = trees.zero_rows(PARAMS, 2)
+    compiled = {
+        "survey": lambda: _problem._survey(setting, point),
+        "gradients": lambda: _problem.gradients(setting, loss_fn, PARAMS, (XT, YT)),
+        "prepare": lambda: _problem._prepare(exact, point),
+        "solve": lambda: _problem._solve(setting, point, None, rows),
+        "exact": lambda: _problem._solve(exact, point, _problem._prepare(exact, point), rows),
+        "kept": lambda: inf._scores(setting, True, point, rows, PARAMS),
+        "on-the-fly": lambda: inf._scores(setting, False, point, rows, PARAMS),
+    }
+    for name, call in compiled.items():
+        text = str(jax.make_jaxpr(call)())
+        assert text.count("dot_general") > 0, name
+        assert text.count("dot_general") == text.count("HIGHEST, Precision.HIGHEST"), name
 
 
 FLOAT32 = """

@@ -71,6 +71,19 @@ def test_the_certificate_is_the_true_residual_and_it_meets_the_tolerance(tol):
     assert info.residual_norm <= tol * np.linalg.norm(B[0])
 
 
+def test_converged_is_said_of_the_true_residual_where_the_carried_one_is_too_small():
+    narrow = matrix_with(*np.geomspace(1e-4, 1, 40)).astype(np.float32)
+    b = np.random.default_rng(2).normal(size=40).astype(np.float32)
+    reached = []
+    for tol in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7):
+        x, info = solvers.cg(narrow, b, tol=tol, maxiter=5000)
+        truth = np.linalg.norm(np.float64(b) - np.float64(narrow) @ np.float64(x))
+        np.testing.assert_allclose(info.residual_norm, truth, rtol=0.2, atol=1e-4)  # float32
+        assert info.converged == (info.residual_norm <= tol * np.linalg.norm(b))
+        reached.append(info.describe())
+    assert reached[0] == "converged" and reached[-1] == "stalled"
+
+
 def test_k_distinct_eigenvalues_take_k_steps():
     x, info = solvers.cg(matrix_with(1, 1, 4, 4, 4, 9), np.arange(1.0, 7), tol=1e-12)
     assert info.converged and info.num_steps == 3
