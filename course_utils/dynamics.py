@@ -103,7 +103,9 @@ def steps_to_tolerance(
     """
     if not 0 < tol < 1:
         raise ValueError(f"tol must lie between 0 and 1: got {tol}")
+    # all of it in NumPy: JAX would compile the power anew for every k
     h, error = np.asarray(h, dtype=float), np.asarray(error, dtype=float)
+    step_size = float(step_size)
     if not 0 < step_size * h.max() < 2:
         raise ValueError(f"step_size must lie between 0 and {2 / h.max():.6g}: got {step_size}")
 

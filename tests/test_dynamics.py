@@ -1,5 +1,6 @@
 """Closed forms of gradient descent against an honest loop, and against independent solvers."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -71,6 +72,15 @@ def test_steps_to_tolerance_is_the_first_step_that_a_loop_reaches_it(rng, tol):
     first = int(np.argmax(excess <= tol * excess[0]))
     assert first > 0  # the loop was long enough
     assert dynamics.steps_to_tolerance(h, error, step_size, tol) == first
+
+
+def test_steps_to_tolerance_compiles_nothing_even_when_given_jax_arrays(caplog):
+    given = jnp.array([1.0, 1e-3]), jnp.ones(2), jnp.asarray(1.5)
+    with jax.log_compiles():
+        steps = dynamics.steps_to_tolerance(*given, 1e-9)
+        assert "compil" not in caplog.text
+        jnp.asarray(steps) ** 12345  # premise: a compilation would show
+        assert "compil" in caplog.text
 
 
 def test_steps_to_tolerance_refuses_a_step_that_diverges():
