@@ -149,11 +149,12 @@ def checked_gradients(problem, measure, data, name, shift=None):
     return rows if shift is None else trees.add(rows, shift)
 
 
-def solve_in_blocks(problem, rows_of, keep, n, noun, progress):
+def solve_in_blocks(problem, rows_of, keep, n, noun, progress, names=None):
     """Solve for n right-hand sides: what ``keep(rows, x)`` makes of each block, and a SolveInfo.
 
     ``rows_of(indices)`` are right-hand sides. All blocks have one shape, compiled once; where the
-    last would be shorter it repeats the last row, and the repetitions are dropped.
+    last would be shorter it repeats the last row, and the repetitions are dropped. Warnings call
+    row k by ``names[k]``, or k.
     """
     setting, point = problem.setting, problem.point
     prepared = _prepare(setting, point)
@@ -170,7 +171,7 @@ def solve_in_blocks(problem, rows_of, keep, n, noun, progress):
             advance(results[-1], min(size, n - start))
     kept, info, norms = trees.stack_blocks(results, n)
     info, norms = jax.device_get((info, norms))
-    failed = _report(problem, info, norms, noun)
+    failed = _report(problem, info, norms, noun, np.arange(n) if names is None else names)
     return trees.blank_rows(kept, failed), info
 
 
@@ -186,7 +187,7 @@ def _bar(n, noun, progress):
         yield lambda block, rows: (jax.block_until_ready(block), bar.update(rows))
 
 
-def _report(problem, info, norms, noun):
+def _report(problem, info, norms, noun, names):
     """Warn of solves that failed or fell short; which rows failed, shape (n,)."""
     indefinite = info.status == solvers.INDEFINITE
     broken = np.isin(info.status, (solvers.DIVERGED, solvers.NON_FINITE))
@@ -195,27 +196,27 @@ def _report(problem, info, norms, noun):
         lowest = float(info.min_curvature[indefinite].min())
         cure = solvers.round_up(float(_missing_curvature(problem.setting, problem.point)))
         _warn(
-            f"{_some(noun, indefinite)}: the matrix is not positive definite (curvature "
+            f"{_some(noun, names[indefinite])}: the matrix is not positive definite (curvature "
             f"{lowest:.3g} met), and their rows are NaN; raising damping by {cure} cures it"
         )
     if broken.any():
         words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[broken]])))
-        _warn(f"{_some(noun, broken)}: the solve is {words}, and their rows are NaN")
+        _warn(f"{_some(noun, names[broken])}: the solve is {words}, and their rows are NaN")
     if short.any():
         words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[short]])))
         worst = (info.residual_norm[short] / norms[short]).max()
+        steps = info.num_steps[short].max()
         _warn(
-            f"{_some(noun, short)}: not converged ({words}) after {info.num_steps[short].max()} "
-            f"steps, with a relative residual of up to {worst:.2g}; their rows are kept"
+            f"{_some(noun, names[short])}: not converged ({words}) after {steps} steps, with a "
+            f"relative residual of up to {worst:.2g}; their rows are kept"
         )
     return indefinite | broken
 
 
-def _some(noun, mask):
+def _some(noun, names):
     """``test points 0, 3, 4 and 12 more``."""
-    indices = np.flatnonzero(mask)
-    shown = ", ".join(map(str, indices[:5]))
-    return f"{noun} {shown}" + (f" and {len(indices) - 5} more" if len(indices) > 5 else "")
+    shown = ", ".join(map(str, names[:5]))
+    return f"{noun} {shown}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 # --------------------------------------------------------------------------------------

@@ -328,7 +328,7 @@ def lanczos(matvec: Matvec, like: PyTree, num_steps: int, *, key: jax.Array) -> 
 def _lanczos(matvec, like, num_steps, key):
     p, dtype = trees.size(like), trees.dtype(like)
     draws = jax.random.normal(key, (num_steps + 1, p), dtype)
-    unit = lambda q: q / jnp.linalg.norm(q)
+    unit = lambda q: q / trees.norm(q)
     away = lambda q, basis: q - basis.T @ (basis @ q)  # rows of the basis that are unset are zero
     tiny = 10 * jnp.finfo(dtype).eps
 
@@ -336,9 +336,9 @@ def _lanczos(matvec, like, num_steps, key):
         basis, diagonal, beside, largest = state
         q = basis[j]
         image = matvec(q)
-        largest = jnp.maximum(largest, jnp.linalg.norm(image))
+        largest = jnp.maximum(largest, trees.norm(image))
         rest = away(away(image, basis), basis)
-        length = jnp.linalg.norm(rest)
+        length = trees.norm(rest)
         exhausted = length <= tiny * largest
         fresh = away(away(unit(away(draws[j + 1], basis)), basis), basis)
         basis = basis.at[j + 1].set(unit(jnp.where(exhausted, fresh, rest)))

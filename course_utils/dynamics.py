@@ -112,6 +112,8 @@ def steps_to_tolerance(
     def excess(k: int) -> float:
         return float(np.sum(0.5 * h * (1 - step_size * h) ** (2 * k) * error**2))
 
+    if excess(0) == 0:
+        return 0
     goal = tol * excess(0)
     low, high = 0, 1  # excess(low) > goal
     while excess(high) > goal:

@@ -93,12 +93,22 @@ class Influence:
 
     @classmethod
     def load(cls, path: str | Path) -> "Influence":
-        """Read what ``save`` has written; the arrays are NumPy's."""
-        with np.load(path, allow_pickle=False) as file:
-            leaves = [file[f"leaf_{i}"] for i in range(sum(k.startswith("leaf_") for k in file))]
-            info = SolveInfo(*(file[f"info_{name}"] for name in SolveInfo._fields))
-            s_test = trees.unpack(str(file["structure"]), leaves)
-            return cls(file["scores"], s_test, info, str(file["convention"]))
+        """Read what ``save`` has written; the arrays are NumPy's.
+
+        Raises:
+            ValueError: if ``save`` did not write it.
+        """
+        try:
+            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+                count = sum(name.startswith("leaf_") for name in file)
+                leaves = [file[f"leaf_{i}"] for i in range(count)]
+                info = SolveInfo(*(file[f"info_{name}"] for name in SolveInfo._fields))
+                s_test = trees.unpack(str(file["structure"]), leaves)
+                return cls(file["scores"], s_test, info, str(file["convention"]))
+        except OSError:
+            raise
+        except Exception as error:
+            raise ValueError(f"{path} was not written by Influence.save") from error
 
 
 def influence(
@@ -124,6 +134,11 @@ def influence(
     change of $m(z_t)$ when the model is fitted without $z_i$: see the head of this module for
     every symbol. One solve per test point, all of them batched, and then one inner product per
     training point.
+
+    It checks values and warns, so it cannot be called under ``jit``, ``vmap`` or ``grad``; take
+    ``cg`` of ``hessian_mvp`` there. What it compiles is kept for each loss function and each shape
+    of the data: losses must be pure. A changed global or attribute that a loss reads would go
+    unnoticed; pass what changes in params or data, or define the function anew.
 
     Args:
         loss_fn: ``(params, example) -> scalar``, the loss of ONE example, without the l2 term.
@@ -288,8 +303,9 @@ def influence_on_params(
         lambda block: trees.take_rows(rows, block),
         lambda rows, x: trees.scale(1 / problem.n, x),
         len(indices),
-        "indices",
+        "training points",
         progress,
+        indices,
     )
     return moves
 

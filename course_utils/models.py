@@ -239,7 +239,7 @@ def logistic_loss(logit: jax.Array, label: jax.Array) -> jax.Array:
         ValueError: if ``logit`` is not one number.
     """
     _one_number("logit", logit)
-    return jnp.logaddexp(0.0, (1 - 2 * label) * logit)
+    return jnp.logaddexp(0.0, jnp.where(jnp.asarray(label) > 0, -logit, logit))
 
 
 def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
@@ -250,7 +250,7 @@ def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
 
     Args:
         logits: z, shape (k,).
-        label: y, an integer 0..k-1, shape (). For a label of k or more the loss is NaN.
+        label: y, an integer 0..k-1, shape (). For any other integer the loss is NaN.
 
     Returns:
         Nats, shape ().
@@ -258,11 +258,13 @@ def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
     Raises:
         ValueError: if ``logits`` is not one vector, or ``label`` not an integer.
     """
-    if jnp.ndim(logits) != 1:
+    logits = jnp.asarray(logits)
+    if logits.ndim != 1:
         raise ValueError(f"logits of one example have shape (k,): got {jnp.shape(logits)}")
     label = jnp.asarray(label)
     if not jnp.issubdtype(label.dtype, jnp.integer):
         raise ValueError(f"label must be an integer class: got dtype {label.dtype}")
+    label = jnp.where(label < 0, len(logits), label)  # else it would count from the end
     chosen = logits.at[label].get(mode="fill", fill_value=jnp.nan)
     return jax.nn.logsumexp(logits) - chosen
 

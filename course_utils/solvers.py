@@ -82,13 +82,14 @@ def cg(
         tol: relative tolerance.
         atol: absolute tolerance, in the units of ``b``.
         maxiter: the largest number of steps; ``None`` is 10 p.
-        M: a symmetric positive definite approximation of $A^{-1}$; none if ``None``.
+        M: a symmetric positive definite approximation of $A^{-1}$, as products or as a matrix;
+            none if ``None``.
 
     Returns:
         ``(x, SolveInfo)``; x like ``b``, all NaN if the status is "non-finite". It can be
         transformed by ``jit`` and ``vmap``. ``grad`` passes through A and b by the implicit
         function theorem (another solve, whatever the number of steps), not through ``x0``, ``M``
-        or the tolerances.
+        or the tolerances. Outside ``jit`` every call compiles anew.
 
     Raises:
         ValueError: if ``b`` is not floating-point, or ``x0`` or a product does not match it.
@@ -97,12 +98,11 @@ def cg(
         Nocedal and Wright, "Numerical Optimization", 2nd ed., chapter 5; Hestenes and Stiefel,
         1952.
     """
-    if not callable(matvec):
-        matrix = jnp.asarray(matvec)
-        matvec = lambda v: matrix @ v
+    matvec, M = _as_matvec(matvec), (lambda r: r) if M is None else _as_matvec(M)
     trees.check_floating("b", b)
     b = jax.tree.map(jnp.asarray, b)
     if x0 is not None:
+        x0 = jax.tree.map(jnp.asarray, x0)
         trees.check_like("x0", x0, "b", b)
     trees.check_like("matvec(b)", jax.eval_shape(matvec, b), "b", b)
     maxiter = 10 * trees.size(b) if maxiter is None else maxiter
@@ -115,11 +115,25 @@ def cg(
         size = jnp.where(jnp.isfinite(size) & (size > 0), size, 1)
         divide = lambda v: jax.tree.map(lambda leaf: leaf / size.astype(leaf.dtype), v)
         start = None if x0 is None else divide(x0)
-        x, info = _cg(matvec, divide(b), start, tol, atol / size, maxiter, M or (lambda r: r))
-        return trees.scale(size, x), info._replace(residual_norm=info.residual_norm * size)
+        x, info = _cg(matvec, divide(b), start, tol, atol / size, maxiter, M)
+        x = trees.scale(size, x)
+        finite = jnp.isfinite(trees.max_abs(x))  # the product with size may overflow
+        status = jnp.where(finite, info.status, NON_FINITE).astype(jnp.int32)
+        return x, info._replace(
+            converged=info.converged & finite,
+            residual_norm=info.residual_norm * size,
+            status=status,
+        )
 
     with jax.default_matmul_precision("highest"):
         return jax.lax.custom_linear_solve(matvec, b, solve, symmetric=True, has_aux=True)
+
+
+def _as_matvec(A):
+    if callable(A):
+        return A
+    matrix = jnp.asarray(A)
+    return lambda v: matrix @ v
 
 
 class _Search(NamedTuple):
@@ -251,7 +265,7 @@ def _solve_factored(factored, b):
     def solve(matvec, b):
         x = jax.scipy.linalg.cho_solve((factor, True), b)
         x = jnp.where(status == CONVERGED, x, jnp.nan)
-        return x, jnp.linalg.norm(b - matvec(x))
+        return x, trees.norm(b - matvec(x))
 
     flat = trees.ravel(b).astype(matrix.dtype)
     with jax.default_matmul_precision("highest"):
@@ -276,9 +290,9 @@ def factorise(matrix: jax.Array) -> Factored:
 
     def iterate(apply):
         def step(_, state):
-            length = jnp.linalg.norm(state[0])
+            length = trees.norm(state[0])
             image = apply(state[0] / jnp.where(length > 0, length, 1))
-            return image, jnp.linalg.norm(image)
+            return image, trees.norm(image)
 
         return jax.lax.fori_loop(0, 5, step, (start, jnp.zeros((), matrix.dtype)))[1]
 

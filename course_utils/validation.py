@@ -32,7 +32,8 @@ def leave_one_out(
     is not.
 
     Args:
-        fit: ``weights -> params``, weights being a NumPy array of floats, shape (n,).
+        fit: ``weights -> params``, weights being a NumPy array of floats, shape (n,). It is called
+            k + 1 times: with ``jax.jit`` around it, it compiles once.
         measure: ``params -> array``, such as the losses of all test points, shape (n_test,).
         n: number of training examples.
         indices: which points to leave out, each in its turn: whole numbers in 0 … n − 1, shape
@@ -55,6 +56,8 @@ def leave_one_out(
 
     def measured(weights, what):
         values = np.asarray(measure(fit(weights)))
+        if not np.issubdtype(values.dtype, np.floating):
+            values = values.astype(float)  # so that counts and truth values can be subtracted
         if not np.isfinite(values).all():
             raise ValueError(f"the measured values of {what} are not finite")
         return values

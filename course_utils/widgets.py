@@ -9,6 +9,7 @@ import base64
 import html
 import sys
 from collections.abc import Callable, Sequence
+from numbers import Integral
 
 import ipywidgets
 from IPython.display import display
@@ -28,15 +29,20 @@ def slider(low: float, high: float, *, start: float, label: str, step: float | N
         step: the distance between two positions; 1 for integers, else a hundredth of the range.
 
     Raises:
-        ValueError: unless ``low <= start <= high`` and ``low < high``.
+        ValueError: unless ``low <= start <= high``, ``low < high`` and ``step > 0``.
     """
     if not (low < high and low <= start <= high):
         raise ValueError(f"need low < high and low <= start <= high: got {low}, {start}, {high}")
-    whole = all(isinstance(v, int) for v in (low, high, start, 1 if step is None else step))
-    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    whole = all(isinstance(v, Integral) for v in (low, high, start, 1 if step is None else step))
     if step is None:
         step = 1 if whole else (high - low) / 100
+    if step <= 0:
+        raise ValueError(f"step must be positive: got {step}")
+    kind, digits = ipywidgets.IntSlider, "d"
+    if not whole:
+        kind, digits = ipywidgets.FloatSlider, ".2f" if step >= 0.005 else ".2e"
     return kind(
+        readout_format=digits,
         value=start,
         min=low,
         max=high,

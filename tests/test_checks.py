@@ -100,3 +100,22 @@ def test_a_second_attempt_replaces_the_first(capsys):
     capsys.readouterr()
     checks.summary()
     assert capsys.readouterr().out == "1 of 1 exercises pass.\n"
+
+
+def test_what_a_library_has_not_implemented_counts_as_an_attempt(capsys):
+    def attempt(x):
+        raise NotImplementedError("no derivative of eig")
+
+    checks.check("1.1", attempt, doubles_three)
+    assert capsys.readouterr().out == "✗ Exercise 1.1: it stops with no derivative of eig\n"
+
+
+def test_a_case_can_look_at_the_answer_itself():
+    def has_its_name(f):
+        assert f.__name__ == "double"
+
+    def double(x):
+        return 2 * x
+
+    checks.check("1.1", double, has_its_name)
+    assert checks._results["1.1"] == "passed"

@@ -393,3 +393,14 @@ def test_counts_out_of_range_are_refused():
         curvature.hutchinson_trace(matvec, like, 0, key=key)
     with pytest.raises(ValueError, match=r"logits of shape \(n, k\), got \(3,\)"):
         curvature.fvp(lambda p: p, like, like)
+
+
+@pytest.mark.parametrize("size", [1e-25, 1.0, 1e25])
+def test_lanczos_finds_eigenvalues_whose_squares_leave_float32(size):
+    A = jnp.array([[1, 0.3, 0], [0.3, 2, 0], [0, 0, 3]], jnp.float32)
+    scaled = np.float32(size) * A
+    ritz = curvature.lanczos(
+        lambda v: scaled @ v, jnp.zeros(3, jnp.float32), 3, key=jax.random.key(0)
+    )
+    want = np.linalg.eigvalsh(np.asarray(A, float))
+    np.testing.assert_allclose(ritz.eigenvalues / np.float32(size), want, rtol=1e-5)  # float32

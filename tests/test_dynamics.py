@@ -141,3 +141,7 @@ def test_shrinkage_factors_turn_the_unpenalised_fit_into_ridge_and_early_stoppin
         loop(A, b, np.zeros(4), 0.2, 17)[-1],
         rtol=1e-10,
     )
+
+
+def test_steps_to_tolerance_is_zero_at_the_minimum():
+    assert dynamics.steps_to_tolerance(np.ones(2), np.zeros(2), 0.5, 1e-3) == 0

@@ -682,3 +682,27 @@ assert np.abs(a - b).max() <= 1e-5 * np.abs(a).max()
 
 def test_in_float32_both_solvers_and_both_gradient_paths_agree_with_a_dense_float64_solve():
     subprocess.run([sys.executable, "-W", "error", "-c", FLOAT32], check=True)
+
+
+def test_a_warning_of_influence_on_params_names_training_points_not_positions():
+    def loss(p, z):  # z[0] or z[1] chooses a coordinate whose curvature is positive or negative
+        return 0.5 * z[0] * p[0] ** 2 - 0.5 * z[1] * p[1] ** 2 + z[2] * p[0] + z[3] * p[1]
+
+    flat, along = np.ones(6), np.array([0, 1.0, -1.0, 0, 0, 0])
+    data = (flat, flat, flat, along)
+    with pytest.warns(RuntimeWarning, match="^training points 1, 2: the matrix is not positive"):
+        moves = inf.influence_on_params(loss, jnp.array([-1.0, 0.0]), data, [5, 1, 0, 2])
+    assert np.isnan(moves).any(axis=1).tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("content", [b"words", b"", b"PK\x03\x04 cut short"])
+def test_load_refuses_what_save_has_not_written(tmp_path, content):
+    path = tmp_path / "other.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="other.npz was not written by Influence.save"):
+        inf.Influence.load(path)
+
+
+def test_load_says_that_a_file_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        inf.Influence.load(tmp_path / "none.npz")

@@ -271,3 +271,17 @@ def test_a_smooth_hinge_of_many_temperatures_in_one_vmap():
 def test_what_makes_no_sense_is_refused_in_words(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, bool, np.float32])
+def test_the_logistic_loss_takes_labels_of_every_dtype(dtype):
+    for label in (0, 1):
+        want = np.log1p(np.exp(0.7 if label == 0 else -0.7))
+        got = models.logistic_loss(0.7, np.array(label, dtype))
+        np.testing.assert_allclose(got, want, rtol=1e-6)  # float32
+
+
+def test_cross_entropy_takes_numpy_logits_and_refuses_to_count_from_the_end():
+    np.testing.assert_allclose(models.cross_entropy(np.zeros(3), np.uint8(2)), np.log(3), rtol=1e-6)
+    assert jnp.isnan(models.cross_entropy(np.zeros(3), -1))
+    assert jnp.isnan(models.cross_entropy(np.zeros(3), 3))

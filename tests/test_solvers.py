@@ -351,3 +351,28 @@ assert info.converged and error(x) < 1e-5, error(x)
 
 def test_the_solvers_work_in_float32():
     subprocess.run([sys.executable, "-c", FLOAT32], check=True)
+
+
+@pytest.mark.parametrize("size", [1e-25, 1e25])
+def test_direct_knows_the_smallest_eigenvalue_when_its_square_leaves_float32(size):
+    A = jnp.diag(jnp.array([1.0, 2.0, 3.0], jnp.float32))
+    b = jnp.ones(3, jnp.float32)
+    smallest = solvers.direct(A, b)[1].min_curvature
+    np.testing.assert_allclose(smallest, 1.0, rtol=0.01)  # five steps of inverse iteration
+    scaled = solvers.direct(jnp.float32(size) * A, b)[1].min_curvature
+    np.testing.assert_allclose(scaled / np.float32(size), smallest, rtol=1e-5)  # float32
+
+
+def test_cg_does_not_call_an_answer_that_overflows_converged():
+    A = jnp.float32(1e-25) * jnp.eye(3, dtype=jnp.float32)
+    x, info = solvers.cg(A, jnp.full(3, 1e20, jnp.float32))
+    assert not np.isfinite(x).all()  # 1e45 is no float32
+    assert not info.converged and info.describe() == "non-finite"
+
+
+def test_cg_takes_its_preconditioner_as_a_matrix_or_as_products():
+    A, b = jnp.diag(jnp.array([1.0, 10.0, 100.0])), jnp.ones(3)
+    matrix, _ = solvers.cg(A, b, tol=1e-12, M=jnp.linalg.inv(A))
+    products, info = solvers.cg(A, b, tol=1e-12, M=lambda r: r / jnp.diag(A))
+    np.testing.assert_allclose(matrix, products, rtol=1e-12)
+    assert info.num_steps == 1  # the exact inverse leaves nothing to do

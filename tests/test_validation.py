@@ -71,3 +71,11 @@ def test_what_cannot_be_left_out_is_refused():
     drops = iter([0.0, np.inf])
     with pytest.raises(ValueError, match="measured values of the fit without point 7 are not"):
         call(indices=[7], measure=lambda theta: next(drops))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64])
+def test_counts_and_truth_values_can_be_measured(dtype):
+    fit = lambda weights: weights
+    measure = lambda weights: np.array([weights[0] > 0.5, weights[1] > 0.5], dtype)
+    got = leave_one_out(fit, measure, 3, [0, 2], removal="fixed-weight")
+    np.testing.assert_array_equal(got, [[-1, 0], [0, 0]])

@@ -6,6 +6,7 @@ import matplotlib
 
 matplotlib.use("agg")
 
+import numpy as np
 import pytest
 
 from course_utils import plotting, widgets
@@ -102,3 +103,19 @@ def test_a_choice_starts_at_its_first_option_and_refuses_an_unknown_one():
     assert widgets.choice(["raw", "eigen"], label="basis").value == "raw"
     with pytest.raises(ValueError, match="start is 'other'"):
         widgets.choice(["raw", "eigen"], start="other", label="basis")
+
+
+def test_a_slider_over_small_numbers_shows_their_digits():
+    assert widgets.slider(1e-6, 1e-4, start=5e-5, label="l2").readout_format == ".2e"
+    assert widgets.slider(0.0, 1.0, start=0.5, label="x").readout_format == ".2f"
+
+
+def test_a_slider_takes_the_integers_of_numpy():
+    ends = np.array([0, 9, 1])
+    assert type(widgets.slider(ends[0], ends[1], start=ends[2], label="n").value) is int
+
+
+@pytest.mark.parametrize("step", [0, -1])
+def test_a_slider_refuses_a_step_that_leads_nowhere(step):
+    with pytest.raises(ValueError, match="step must be positive"):
+        widgets.slider(0, 9, start=1, step=step, label="n")
