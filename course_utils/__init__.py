@@ -14,6 +14,7 @@ _HOMES = {
         "fvp",
         "ggnvp",
         "hessian_mvp",
+        "hessian_sampler",
         "hutchinson_trace",
         "hvp",
         "hvp_operator",
@@ -28,9 +29,9 @@ _HOMES = {
         "s_test",
         "self_influence",
     ),
-    "solvers": ("CG", "Exact", "SolveInfo", "cg", "direct"),
+    "solvers": ("CG", "Exact", "LiSSA", "SolveInfo", "cg", "direct", "lissa", "neumann"),
     "trees": ("dense",),
-    "validation": ("leave_one_out",),
+    "validation": ("Agreement", "check_influence", "leave_one_out"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from course_utils import curvature as curvatures
 from course_utils import solvers, trees
-from course_utils.solvers import CG, Exact
+from course_utils.solvers import CG, Exact, LiSSA, SolveInfo, System
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
@@ -34,7 +34,7 @@ class Setting:
     """What a compiled function is compiled for."""
 
     loss_fn: Loss
-    solver: CG | Exact
+    solver: CG | Exact | LiSSA
     curvature: str
     batch_size: int | None
     counts: tuple[bool, ...]  # which leaves of the params
@@ -75,8 +75,8 @@ def pose(
     check_name("removal", removal, ("fixed-weight", "refit-mean"))
     curvatures.check_curvature(loss_fn, curvature)
     curvatures.check_batch_size(batch_size)
-    if not isinstance(solver, CG | Exact):
-        raise TypeError(f"solver must be CG(...) or Exact(), got {solver!r}")
+    if not isinstance(solver, CG | Exact | LiSSA):
+        raise TypeError(f"solver must be CG(...), LiSSA(...) or Exact(), got {solver!r}")
     if not 0 <= damping < np.inf:
         raise ValueError(f"damping must be finite and at least 0, got {damping}")
     trees.check_floating("params", params)
@@ -149,59 +149,81 @@ def checked_gradients(problem, measure, data, name, shift=None):
     return rows if shift is None else trees.add(rows, shift)
 
 
-def solve_in_blocks(problem, rows_of, keep, n, noun, progress, names=None):
-    """Solve for n right-hand sides: what ``keep(rows, x)`` makes of each block, and a SolveInfo.
+class Solved(NamedTuple):
+    """What solves have left, row by row."""
 
-    ``rows_of(indices)`` are right-hand sides. All blocks have one shape, compiled once; where the
-    last would be shorter it repeats the last row, and the repetitions are dropped. Warnings call
-    row k by ``names[k]``, or k.
+    kept: PyTree  # what ``keep`` made of each solution
+    info: SolveInfo  # of each row; of the worst solve where a row took several
+    norms: np.ndarray  # of the right-hand sides that ``info`` speaks of
+
+
+def solve_in_blocks(problem, rows_of, keep, n, advance, per=1):
+    """Solve for n rows of ``per`` right-hand sides, and keep ``keep(indices, rows, x)`` of a block.
+
+    ``rows_of(indices)`` are right-hand sides, those of one row together. All blocks have one shape,
+    compiled once; where the last would be shorter it repeats the last row, and the repetitions are
+    dropped. ``advance(block, number of rows)`` is called with each finished block.
     """
     setting, point = problem.setting, problem.point
     prepared = _prepare(setting, point)
     setting.solver.check(prepared)
-    num_blocks = max(1, -(-n // setting.solver.solved_at_once()))
+    num_blocks = max(1, -(-n * per // setting.solver.solved_at_once()))
     size = max(1, -(-n // num_blocks))
     results = []
-    with _bar(n, noun, progress) as advance:
-        for start in range(0, max(n, 1), size):
-            block = np.minimum(np.arange(start, start + size), n - 1)
-            rows = rows_of(block) if n else trees.zero_rows(problem.shift, 1)
-            x, info, norms = _solve(setting, point, prepared, rows)
-            results.append((keep(rows, x), info, norms))
-            advance(results[-1], min(size, n - start))
-    kept, info, norms = trees.stack_blocks(results, n)
-    info, norms = jax.device_get((info, norms))
-    failed = _report(problem, info, norms, noun, np.arange(n) if names is None else names)
-    return trees.blank_rows(kept, failed), info
+    for start in range(0, max(n, 1), size):
+        block = np.minimum(np.arange(start, start + size), n - 1)
+        rows = rows_of(block) if n else trees.zero_rows(problem.shift, per)
+        x, info, norms = _solve(setting, point, prepared, rows)
+        results.append(Solved(keep(block, rows, x), *_worst(info, norms, per)))
+        advance(results[-1], min(size, n - start))
+    solved = trees.stack_blocks(results, n)
+    return solved._replace(info=jax.device_get(solved.info), norms=jax.device_get(solved.norms))
+
+
+def _worst(info, norms, per):
+    """Of each ``per`` consecutive solves the one with the worst status, then residual."""
+    if per == 1:
+        return info, norms
+    relative = info.residual_norm / jnp.where(norms > 0, norms, 1)
+    rank = info.status + relative / (1 + relative)
+    worst = jnp.argmax(rank.reshape(-1, per), axis=1) + per * jnp.arange(len(rank) // per)
+    return trees.take_rows((info, norms), worst)
 
 
 @contextmanager
-def _bar(n, noun, progress):
+def bar(n, noun, progress):
     """A function to call with a finished block and its number of rows; it moves a bar if wanted."""
     if not progress:
         yield lambda block, rows: None
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=n, desc=f"{noun} solved") as bar:
-        yield lambda block, rows: (jax.block_until_ready(block), bar.update(rows))
+    with tqdm(total=n, desc=f"{noun} solved") as shown:
+        yield lambda block, rows: (jax.block_until_ready(block), shown.update(rows))
 
 
-def _report(problem, info, norms, noun, names):
-    """Warn of solves that failed or fell short; which rows failed, shape (n,)."""
+def failures(problem, solved, noun, names=None):
+    """Warn of solves that failed or fell short; which rows failed, shape (n,).
+
+    Warnings call row k by ``names[k]``, or k.
+    """
+    info, norms = solved.info, solved.norms
+    names = np.arange(len(norms)) if names is None else names
     indefinite = info.status == solvers.INDEFINITE
     broken = np.isin(info.status, (solvers.DIVERGED, solvers.NON_FINITE))
     short = ~(info.converged | indefinite | broken)
     if indefinite.any():
         lowest = float(info.min_curvature[indefinite].min())
-        cure = solvers.round_up(float(_missing_curvature(problem.setting, problem.point)))
+        _, missing = _missing_curvature(problem.setting, problem.point)
+        cure = solvers.round_up(float(missing))
         _warn(
             f"{_some(noun, names[indefinite])}: the matrix is not positive definite (curvature "
             f"{lowest:.3g} met), and their rows are NaN; raising damping by {cure} cures it"
         )
     if broken.any():
         words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[broken]])))
-        _warn(f"{_some(noun, names[broken])}: the solve is {words}, and their rows are NaN")
+        cure = _cure_of_divergence(problem, info) if (info.status == solvers.DIVERGED).any() else ""
+        _warn(f"{_some(noun, names[broken])}: the solve is {words}, and their rows are NaN{cure}")
     if short.any():
         words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[short]])))
         worst = (info.residual_norm[short] / norms[short]).max()
@@ -211,6 +233,24 @@ def _report(problem, info, norms, noun, names):
             f"relative residual of up to {worst:.2g}; their rows are kept"
         )
     return indefinite | broken
+
+
+def _cure_of_divergence(problem, info):
+    setting, point = problem.setting, problem.point
+    lowest, missing = map(float, _missing_curvature(setting, point))
+    sufficient = float(_sufficient_scale(setting, point))
+    cures = []
+    if lowest < 0:
+        cures.append(
+            f"the matrix is not positive definite (curvature {lowest:.3g}): raise damping by "
+            f"{solvers.round_up(missing)}"
+        )
+    if info.scale[0] < sufficient:
+        cures.append(
+            f"raise scale above {sufficient:.3g}, 1.1 times the largest mini-batch curvature found "
+            f"(it is {info.scale[0]:.3g})"
+        )
+    return "; " + ", and ".join(cures or ["raise scale, or batch_size"])
 
 
 def _some(noun, names):
@@ -235,18 +275,18 @@ def free_part(setting, params, loss_fn):
     return free, lambda free, example: loss_fn(trees.merge(free, fixed), example)
 
 
-def _operator(setting, point):
-    """v -> H_d v, and something like v."""
+def _system(setting, point):
+    """Products with H_d, of all examples or of mini-batches, and something like their argument."""
     free, loss = free_part(setting, point.params, setting.loss_fn)
-    H = curvatures.hessian_mvp(
-        loss,
-        free,
-        point.train,
-        l2=point.l2,
-        batch_size=setting.batch_size,
-        curvature=setting.curvature,
-    )
-    return (lambda v: trees.add_scaled(H(v), point.damping, v)), free
+    shared = dict(l2=point.l2, curvature=setting.curvature)
+    damped = lambda product, v: trees.add_scaled(product, point.damping, v)
+    H = curvatures.hessian_mvp(loss, free, point.train, batch_size=setting.batch_size, **shared)
+
+    def sampled(batch_size):
+        H_b = curvatures.hessian_sampler(loss, free, point.train, batch_size=batch_size, **shared)
+        return lambda v, key: damped(H_b(v, key), v)
+
+    return System(lambda v: damped(H(v), v), sampled), free
 
 
 def rows_at_once(setting, free):
@@ -283,23 +323,32 @@ def gradients(setting, measure, params, data):
 
 @partial(jax.jit, static_argnums=0)
 def _prepare(setting, point):
-    matvec, like = _operator(setting, point)
-    return setting.solver.prepare(matvec, like)
+    return setting.solver.prepare(*_system(setting, point))
 
 
 @partial(jax.jit, static_argnums=0)
 def _solve(setting, point, prepared, rows):
     """x with H_d x = row for every row, their SolveInfo, and the norms of the rows."""
-    matvec, _ = _operator(setting, point)
-    x, info = jax.vmap(lambda b: setting.solver.solve(prepared, matvec, b))(rows)
+    system, _ = _system(setting, point)
+    x, info = setting.solver.solve(prepared, system, rows)
     return x, info, jax.vmap(trees.norm)(rows)
 
 
 @partial(jax.jit, static_argnums=0)
 def _missing_curvature(setting, point):
-    """How much H_d lacks to be positive definite, by Lanczos; at least a rounding error."""
-    matvec, like = _operator(setting, point)
+    """The lowest curvature of H_d that Lanczos finds, and how much H_d lacks to be definite.
+
+    The second is at least a rounding error.
+    """
+    (matvec, _), like = _system(setting, point)
     steps = min(trees.size(like), 64)
     ritz = curvatures.lanczos(matvec, like, steps, key=jax.random.key(0))
     below = jnp.min(ritz.eigenvalues - ritz.residual_norms)
-    return jnp.maximum(-below, 10 * trees.epsilon(like) * jnp.max(jnp.abs(ritz.eigenvalues)))
+    rounding = 10 * trees.epsilon(like) * jnp.max(jnp.abs(ritz.eigenvalues))
+    return ritz.eigenvalues[0], jnp.maximum(-below, rounding)
+
+
+@partial(jax.jit, static_argnums=0)
+def _sufficient_scale(setting, point):
+    """The scale that ``LiSSA(scale=None)`` takes: 1.1 times the largest mini-batch curvature."""
+    return replace(setting.solver, scale=None).prepare(*_system(setting, point))

@@ -225,6 +225,46 @@ def hessian_mvp(
     return lambda v: trees.add(trees.scale(1 / n, total(v)), trees.multiply(l2, v))
 
 
+def hessian_sampler(
+    loss_fn: Callable[[PyTree, PyTree], jax.Array],
+    params: PyTree,
+    data: PyTree,
+    *,
+    l2: PyTree = 0.0,
+    batch_size: int = 1,
+    curvature: str = "hessian",
+) -> Callable[[PyTree, jax.Array], PyTree]:
+    r"""Products with the matrix of a random mini-batch: what ``lissa`` calls at each step.
+
+    $$(v, \text{key}) \mapsto \frac1{|B|} \sum_{i \in B} A_i v + \lambda v,$$
+
+    with B drawn from the key, uniformly and with replacement, so that the mean over keys is the
+    product of ``hessian_mvp``. The cost does not depend on n.
+
+    Args:
+        batch_size: |B|, which may exceed n.
+        loss_fn, params, data, l2, curvature: as for ``hessian_mvp``.
+
+    Returns:
+        ``matvec(v, key)``, linear in v: the same key is the same matrix.
+
+    Raises:
+        ValueError: as ``hessian_mvp``, and if there is no example.
+        TypeError: as ``hessian_mvp``.
+    """
+    check_batch_size(batch_size)
+    n = trees.num_rows(data)
+    if batch_size is None or n == 0:
+        raise ValueError(f"a mini-batch needs a batch_size and data: got {batch_size} and {n} rows")
+    data = jax.tree.map(jnp.asarray, data)
+
+    def matvec(v, key):
+        batch = trees.take_rows(data, jax.random.randint(key, (batch_size,), 0, n))
+        return hessian_mvp(loss_fn, params, batch, l2=l2, curvature=curvature)(v)
+
+    return matvec
+
+
 # --------------------------------------------------------------------------------------
 # Questions that products answer
 # --------------------------------------------------------------------------------------

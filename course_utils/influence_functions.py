@@ -18,23 +18,29 @@ losses with the same $\lambda$, and has $\nabla\ell(z_i) + \lambda\hat\theta$ in
 $\nabla\ell(z_i)$.
 """
 
-from collections.abc import Callable
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from course_utils import _problem, trees
-from course_utils.solvers import CG, Exact, SolveInfo
+from course_utils import _cache, _problem, trees
+from course_utils.curvature import Composition
+from course_utils.solvers import CG, Exact, LiSSA, SolveInfo
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
 
 _KEPT_FROM = 64  # from about this many test points on, whole gradients cost less than JVPs
 _DIRECTIONS_AT_ONCE = 8  # forward-mode derivatives of one example
+_CACHED_AT_ONCE = 128  # test points in one block of a cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +49,19 @@ class Influence:
 
     Attributes:
         scores: (n_test, n_train); rows whose solve failed are NaN.
-        s_test: the solutions H_d⁻¹∇m(z_t), a pytree like the params with a leading axis of n_test.
+        s_test: the solutions H_d⁻¹∇m(z_t), a pytree like the params with a leading axis of n_test;
+            ``None`` where a ``cache_dir`` was given, for there scores alone are kept.
         info: the certificate of each solve, ``SolveInfo`` of arrays (n_test,).
         convention: one sentence saying what a score estimates.
+        seconds: wall time of each test point, (n_test,): that of its block, divided equally, with
+            compilation where there was one. NaN where the scores were read from a cache.
     """
 
     scores: np.ndarray
     s_test: PyTree
     info: SolveInfo
     convention: str
+    seconds: np.ndarray
 
     def helpful(self, k: int) -> np.ndarray:
         """The k training points whose removal would raise the test loss most, most helpful first.
@@ -73,6 +83,51 @@ class Influence:
         order = np.argsort(keys, axis=1, kind="stable")[:, :k]
         return np.where(np.isnan(keys).any(axis=1, keepdims=True), -1, order)
 
+    def to_json(
+        self,
+        path: str | Path,
+        labels: Sequence[int] | np.ndarray | None = None,
+        time: bool = True,
+        k: int = 500,
+    ) -> None:
+        """Write the scores to a file that every language reads.
+
+        ``{"convention": …, "test_points": {"0": {…}, …}}``; each test point has its ``label``
+        (null without ``labels``), ``num_in_dataset`` (its index), ``time_calc_influence_s``,
+        ``influence`` (n scores), and ``harmful`` and ``helpful`` (training indices, at most k).
+        Scores that are NaN become null, with empty lists beside them.
+
+        Args:
+            path: of the file; it is replaced as a whole.
+            labels: what to call the test points, (n_test,): numbers or words.
+            time: whether to write times; without, the same scores give the same file.
+            k: how many helpful and harmful points to list.
+
+        Raises:
+            ValueError: if there are not n_test labels, or k is negative.
+        """
+        labels = [None] * len(self.scores) if labels is None else np.asarray(labels).tolist()
+        if len(labels) != len(self.scores):
+            raise ValueError(f"{len(self.scores)} test points have {len(labels)} labels")
+        helpful, harmful = self.helpful(k), self.harmful(k)
+        draft = Path(f"{path}.{os.getpid()}.part")
+        try:
+            with draft.open("w", encoding="utf-8") as file:
+                file.write(f'{{"convention": {json.dumps(self.convention)}, "test_points": {{')
+                for t, scores in enumerate(self.scores):
+                    failed = bool(np.isnan(scores).any())
+                    point = {"label": labels[t], "num_in_dataset": t}
+                    if time:
+                        point["time_calc_influence_s"] = _number_or_none(self.seconds[t])
+                    point["influence"] = [_number_or_none(score) for score in scores.tolist()]
+                    point["harmful"] = [] if failed else harmful[t].tolist()
+                    point["helpful"] = [] if failed else helpful[t].tolist()
+                    file.write(f'{"," if t else ""}\n"{t}": {json.dumps(point, allow_nan=False)}')
+                file.write("\n}}\n")
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
     def save(self, path: str | Path) -> None:
         """Write everything to one ``.npz`` file, without pickle.
 
@@ -87,6 +142,7 @@ class Influence:
                 file,
                 scores=self.scores,
                 convention=np.array(self.convention),
+                seconds=self.seconds,
                 structure=np.array(structure),
                 **arrays,
             )
@@ -104,7 +160,8 @@ class Influence:
                 leaves = [file[f"leaf_{i}"] for i in range(count)]
                 info = SolveInfo(*(file[f"info_{name}"] for name in SolveInfo._fields))
                 s_test = trees.unpack(str(file["structure"]), leaves)
-                return cls(file["scores"], s_test, info, str(file["convention"]))
+                convention = str(file["convention"])
+                return cls(file["scores"], s_test, info, convention, file["seconds"])
         except OSError:
             raise
         except Exception as error:
@@ -117,7 +174,7 @@ def influence(
     train: PyTree,
     test: PyTree,
     *,
-    solver: CG | Exact = CG(),  # noqa: B008
+    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
     l2: PyTree = 0.0,
     damping: float = 0.0,
     removal: str = "fixed-weight",
@@ -126,6 +183,7 @@ def influence(
     select: Callable[[str], bool] | None = None,
     gradients: str = "auto",
     batch_size: int | None = None,
+    cache_dir: str | Path | None = None,
     progress: bool = False,
 ) -> Influence:
     r"""How much each training point helps or harms the prediction at each test point.
@@ -146,7 +204,7 @@ def influence(
         params: the fitted parameters, a pytree of floating-point arrays with p numbers in all.
         train: pytree whose leaves share a leading axis of n examples, such as ``(X, y)``.
         test: the same with n_test examples.
-        solver: ``CG(tol=…, maxiter=…)`` or ``Exact()``.
+        solver: ``CG(tol=…, maxiter=…)``, ``LiSSA(…)`` or ``Exact()``.
         l2: $\lambda$ of the fit, a number or a tree prefix of ``params`` with one number per part,
             so that biases can go free.
         damping: added to every curvature in the solve, at least 0; in the units of H.
@@ -162,11 +220,16 @@ def influence(
             points; ``"auto"`` is the faster: kept from 64 test points on.
         batch_size: how many training examples enter at a time, which bounds the memory. ``None``:
             all, in the products with H.
+        cache_dir: a folder for finished scores, in blocks of at most 128 test points. The same call
+            again reads them, a call that was killed goes on after its last whole block, and either
+            ends with the same bytes; a damaged block is computed anew. Every value that the scores
+            depend on is part of the key: params, data, arguments, the computation of the losses
+            with the constants that it holds, the release of JAX. ``s_test`` is then ``None``.
         progress: show a bar of test points solved.
 
     Returns:
-        ``Influence`` with ``scores`` (n_test, n), ``s_test``, ``info`` and ``convention``, in
-        float32 where params were half precision.
+        ``Influence`` with ``scores`` (n_test, n), ``s_test``, ``info``, ``convention`` and
+        ``seconds``, in float32 where params were half precision.
 
     Raises:
         TypeError: an unknown ``removal``, ``curvature``, ``gradients`` or ``solver``, or ``"ggn"``
@@ -179,7 +242,8 @@ def influence(
     Warns:
         RuntimeWarning: once for each of: params not at an optimum (‖∇R‖ above 1e-3 of the mean
             ‖∇ℓ_i‖, a mean over at most 1024 of the examples); test points whose solve failed, with
-            the damping that cures it; test points whose solve did not reach the tolerance.
+            the damping or the scale that cures it; test points whose solve did not reach the
+            tolerance, with the residual.
 
     Source:
         Koh and Liang, ICML 2017; the inner products as forward-mode derivatives follow from
@@ -189,14 +253,34 @@ def influence(
     problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
     )
-    s, info = _solve_for_tests(problem, test, test_loss_fn, progress)
-    n_test = trees.num_rows(s)
+    measure = loss_fn if test_loss_fn is None else test_loss_fn
+    test = _checked_test(problem, test, test_loss_fn)
+    n_test = trees.num_rows(test)
     kept = gradients == "kept" or (gradients == "auto" and n_test >= _KEPT_FROM)
-    scores = np.zeros((0, problem.n), trees.dtype(s))
-    if n_test > 0:
-        scores = np.asarray(_scores(problem.setting, kept, problem.point, s, problem.shift))
     convention = _convention(removal, curvature, float(damping), test_loss_fn, select)
-    return Influence(scores, s, info, convention)
+
+    def scored(indices, advance):  # what is known of these test points
+        began = time.perf_counter()
+        solved = _solve_for_tests(problem, measure, trees.take_rows(test, indices), advance)
+        scores = np.asarray(
+            _scores(problem.setting, kept, problem.point, solved.kept, problem.shift)
+        )
+        return scores, solved, time.perf_counter() - began
+
+    with _problem.bar(n_test, "test points", progress) as advance:
+        if n_test == 0:
+            solved = _solve_for_tests(problem, measure, test, advance)
+            scores, seconds = np.zeros((0, problem.n), trees.dtype(solved.kept)), np.zeros(0)
+        elif cache_dir is None:
+            scores, solved, elapsed = scored(np.arange(n_test), advance)
+            seconds = np.full(n_test, elapsed / n_test)
+        else:
+            cache = _cache_of(cache_dir, problem, measure, test, kept, convention)
+            scores, solved, seconds = _scored_in_blocks(cache, scored, problem, n_test, advance)
+    failed = _problem.failures(problem, solved, "test points")
+    s = None if solved.kept is None else trees.blank_rows(solved.kept, failed)
+    scores = np.where(failed[:, None], np.nan, scores).astype(scores.dtype)
+    return Influence(scores, s, solved.info, convention, seconds)
 
 
 def s_test(
@@ -205,7 +289,7 @@ def s_test(
     train: PyTree,
     test: PyTree,
     *,
-    solver: CG | Exact = CG(),  # noqa: B008
+    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
     l2: PyTree = 0.0,
     damping: float = 0.0,
     curvature: str = "hessian",
@@ -227,7 +311,12 @@ def s_test(
     problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, "fixed-weight", curvature, select, batch_size
     )
-    return _solve_for_tests(problem, test, test_loss_fn, progress)
+    measure = loss_fn if test_loss_fn is None else test_loss_fn
+    test = _checked_test(problem, test, test_loss_fn)
+    with _problem.bar(trees.num_rows(test), "test points", progress) as advance:
+        solved = _solve_for_tests(problem, measure, test, advance)
+    failed = _problem.failures(problem, solved, "test points")
+    return trees.blank_rows(solved.kept, failed), solved.info
 
 
 def grad_z(
@@ -264,11 +353,12 @@ def influence_on_params(
     train: PyTree,
     indices: np.ndarray,
     *,
-    solver: CG | Exact = CG(),  # noqa: B008
+    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
     l2: PyTree = 0.0,
     damping: float = 0.0,
     removal: str = "fixed-weight",
     curvature: str = "hessian",
+    corrected: bool = False,
     select: Callable[[str], bool] | None = None,
     batch_size: int | None = None,
     progress: bool = False,
@@ -279,35 +369,54 @@ def influence_on_params(
 
     with $\nabla\ell(z_i) + \lambda\hat\theta$ in place of $\nabla\ell(z_i)$ for "refit-mean". For
     least squares the exact change under "fixed-weight" is this, divided by $1 - h_{ii}$ with the
-    leverage $h_{ii} = x_i^\top (X^\top X + n \lambda I)^{-1} x_i$. Other arguments, errors and
-    warnings are those of ``influence``.
+    leverage $h_{ii} = x_i^\top (X^\top X + n \lambda I)^{-1} x_i$.
+
+    First order underestimates the points that bend their own fit: $H$ still contains the removed
+    point. ``corrected=True`` takes its curvature $\frac1n J_i^\top H_z J_i$ out ($J_i$: the outputs
+    by params, $H_z$: the Hessian of the loss in the outputs): one Newton step of the refit, exact
+    for least squares. For "fixed-weight" it is
+
+    $$\Delta\theta_i = \tfrac1n H_d^{-1} J_i^\top
+      \bigl(I - \tfrac1n H_z J_i H_d^{-1} J_i^\top\bigr)^{-1} \nabla_z \ell_i,$$
+
+    and for "refit-mean" $\lambda\hat\theta$ joins the gradient, and $\lambda$ in $H$ loses 1/n of
+    itself. It takes a solve per output more. Other arguments, errors and warnings are those of
+    ``influence``.
 
     Args:
         indices: whole numbers in 0 … n − 1, shape (k,).
+        corrected: take the one-step correction; ``loss_fn`` must come from ``compose``.
 
     Returns:
         Pytree like ``params`` with a leading axis of k (``None`` for leaves that ``select`` leaves
         out). Rows whose solve failed are NaN.
 
     Raises:
+        TypeError: ``corrected=True`` for a loss that was not composed.
         ValueError: if an index is out of range; and what ``influence`` raises.
     """
+    if corrected and not isinstance(loss_fn, Composition):
+        raise TypeError("corrected=True needs a loss_fn made by compose(predict, criterion)")
     problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
     )
     indices = trees.row_indices(indices, problem.n)
     chosen = trees.take_rows(problem.point.train, indices)
     rows = _problem.checked_gradients(problem, loss_fn, chosen, "loss_fn", problem.shift)
-    moves, _ = _problem.solve_in_blocks(
-        problem,
-        lambda block: trees.take_rows(rows, block),
-        lambda rows, x: trees.scale(1 / problem.n, x),
-        len(indices),
-        "training points",
-        progress,
-        indices,
-    )
-    return moves
+    per, rows_of = 1, lambda block: trees.take_rows(rows, block)
+    keep = lambda block, rows, x: trees.scale(1 / problem.n, x)
+    if corrected:
+        if removal == "refit-mean":
+            l2 = trees.scale(1 - 1 / problem.n, problem.point.l2)
+            problem = problem._replace(point=problem.point._replace(l2=l2))
+        J, H_z = _output_curvature(problem.setting, problem.point.params, chosen)
+        per = 1 + H_z.shape[-1]
+        rows_of = lambda block: _with_jacobian(*trees.take_rows((rows, J), block))
+        keep = lambda block, rows, x: _one_step(rows, x, H_z[block], problem.n)
+    with _problem.bar(len(indices), "training points", progress) as advance:
+        solved = _problem.solve_in_blocks(problem, rows_of, keep, len(indices), advance, per)
+    failed = _problem.failures(problem, solved, "training points", indices)
+    return trees.blank_rows(solved.kept, failed)
 
 
 def self_influence(
@@ -315,7 +424,7 @@ def self_influence(
     params: PyTree,
     train: PyTree,
     *,
-    solver: CG | Exact = CG(),  # noqa: B008
+    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
     l2: PyTree = 0.0,
     damping: float = 0.0,
     removal: str = "fixed-weight",
@@ -337,20 +446,14 @@ def self_influence(
     problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
     )
-    values, _ = _problem.solve_in_blocks(
-        problem,
-        lambda block: _problem.gradients(
-            problem.setting,
-            loss_fn,
-            problem.point.params,
-            trees.take_rows(problem.point.train, block),
-        ),
-        lambda rows, x: _row_products(rows, x, problem.shift, problem.n),
-        problem.n,
-        "training points",
-        progress,
+    gradients_of = lambda block: _problem.gradients(
+        problem.setting, loss_fn, problem.point.params, trees.take_rows(problem.point.train, block)
     )
-    return np.asarray(values)
+    products = lambda block, rows, x: _row_products(rows, x, problem.shift, problem.n)
+    with _problem.bar(problem.n, "training points", progress) as advance:
+        solved = _problem.solve_in_blocks(problem, gradients_of, products, problem.n, advance)
+    failed = _problem.failures(problem, solved, "training points")
+    return np.where(failed, np.nan, solved.kept).astype(solved.kept.dtype)
 
 
 def _convention(removal, curvature, damping, test_loss_fn, select):
@@ -368,23 +471,69 @@ def _convention(removal, curvature, damping, test_loss_fn, select):
     )
 
 
-def _solve_for_tests(problem, test, test_loss_fn, progress):
+def _checked_test(problem, test, test_loss_fn):
+    """The test points as arrays on the device, refused where they do not suit."""
     trees.num_rows(test, "test")
     test = trees.promote(test)
     if test_loss_fn is None:
         trees.check_like("test", test, "train", problem.point.train, skip_axes=1)
     _problem.check_finite("test", test)
-    measure = problem.setting.loss_fn if test_loss_fn is None else test_loss_fn
-    name = "loss_fn" if test_loss_fn is None else "test_loss_fn"
+    return test
+
+
+def _solve_for_tests(problem, measure, test, advance):
+    name = "loss_fn" if measure is problem.setting.loss_fn else "test_loss_fn"
     rows = _problem.checked_gradients(problem, measure, test, name)
     return _problem.solve_in_blocks(
         problem,
         lambda block: trees.take_rows(rows, block),
-        lambda rows, x: x,
+        lambda block, rows, x: x,
         trees.num_rows(test),
-        "test points",
-        progress,
+        advance,
     )
+
+
+def _cache_of(cache_dir, problem, measure, test, kept, convention):
+    """The cache of these scores: its key has everything that they depend on."""
+    setting, point = problem.setting, problem.point
+    example, asked = (trees.take_rows(data, 0) for data in (point.train, test))
+    functions = [(jax.grad(setting.loss_fn), (point.params, example))]
+    functions += [(jax.grad(measure), (point.params, asked))]
+    if setting.curvature == "ggn":  # the same loss can be cut into two parts in several ways
+        predict, criterion = setting.loss_fn.predict, setting.loss_fn.criterion
+        z = jax.eval_shape(predict, point.params, example[0])
+        functions += [(predict, (point.params, example[0]))]
+        functions += [(jax.grad(criterion), (z, example[1]))]
+    settings = (setting.solver, setting.curvature, setting.batch_size, setting.counts, kept)
+    key = _cache.fingerprint((point, test, problem.shift), functions, (convention, *settings))
+    about = {"convention": convention, "n_test": trees.num_rows(test), "n_train": problem.n}
+    return _cache.Cache(cache_dir, key, about | {"solver": repr(setting.solver)})
+
+
+def _scored_in_blocks(cache, scored, problem, n_test, advance):
+    """Scores, certificates and times of all test points, block by block, read where they are."""
+    number = -(-n_test // _CACHED_AT_ONCE)
+    size = -(-n_test // number)
+    scalar = trees.dtype(problem.shift)
+    kinds = dict(converged=bool, num_steps=np.int32, status=np.int32)
+    like = {name: ((size,), np.dtype(kinds.get(name, scalar))) for name in SolveInfo._fields}
+    like |= {"scores": ((size, problem.n), scalar), "norms": ((size,), scalar)}
+    blocks, seconds = [], np.full(n_test, np.nan)
+    for b in range(number):
+        start, end = b * size, min((b + 1) * size, n_test)
+
+        def make(start=start, end=end):
+            rows = np.minimum(np.arange(start, start + size), n_test - 1)
+            scores, solved, elapsed = scored(rows, lambda block, done: None)
+            seconds[start:end] = elapsed / (end - start)
+            named = solved.info._asdict() | {"scores": scores, "norms": solved.norms}
+            return {name: np.asarray(value) for name, value in named.items()}
+
+        blocks.append(cache.block(b, make, like))
+        advance(blocks[-1]["scores"], end - start)
+    whole = {name: np.concatenate([b[name] for b in blocks])[:n_test] for name in like}
+    info = SolveInfo(*(whole[name] for name in SolveInfo._fields))
+    return whole["scores"], _problem.Solved(None, info, whole["norms"]), seconds
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -415,3 +564,46 @@ def _scores(setting, kept, point, s, shift):
 def _row_products(rows, x, shift, n):
     """(1/n) (row + shift) . x, row by row."""
     return jax.vmap(lambda row, x: trees.vdot(trees.add(row, shift), x) / n)(rows, x)
+
+
+@partial(jax.jit, static_argnums=0)
+def _output_curvature(setting, params, chosen):
+    """J_i, rows of outputs (n, k, ...) like params, and H_z (n, k, k), for each chosen example."""
+    free, loss = _problem.free_part(setting, params, setting.loss_fn)
+
+    def of_example(example):
+        x, y = example
+        flat = lambda free: jnp.ravel(loss.predict(free, x))
+        shape = jax.eval_shape(loss.predict, free, x).shape
+        criterion = lambda z: loss.criterion(z.reshape(shape), y)
+        return jax.jacrev(flat)(free), jax.hessian(criterion)(flat(free))
+
+    with jax.default_matmul_precision("highest"):
+        return trees.map_rows(of_example, chosen, _problem.rows_at_once(setting, free))
+
+
+@jax.jit
+def _with_jacobian(rows, J):
+    """Each right-hand side in front of the k rows of its J, (n (1 + k), ...)."""
+    join = lambda row, J: jnp.concatenate([row[:, None], J], axis=1)
+    joined = jax.tree.map(join, rows, J)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), joined)
+
+
+@jax.jit
+def _one_step(rows, x, H_z, n):
+    """(A - U^T C U)^-1 g / n with C = H_z / n, by Woodbury from A^-1 g and A^-1 U^T."""
+    like, k = trees.take_rows(rows, 0), H_z.shape[-1]
+    blocks = lambda rows: trees.ravel_rows(rows).reshape(-1, 1 + k, trees.size(like))
+
+    def step(U, solved, C):
+        u, V = solved[0], solved[1:]  # A^-1 g, (p,), and A^-1 U^T, (k, p)
+        inner = jnp.eye(k, dtype=C.dtype) - C @ (U @ V.T)
+        return (u + jnp.linalg.solve(inner, C @ (U @ u)) @ V) / n
+
+    with jax.default_matmul_precision("highest"):
+        return trees.unravel_rows(jax.vmap(step)(blocks(rows)[:, 1:], blocks(x), H_z / n), like)
+
+
+def _number_or_none(x):
+    return None if np.isnan(x) else float(x)

@@ -38,7 +38,7 @@ def multiply(x: PyTree, y: PyTree) -> PyTree:
 
 def scale(a: jax.Array | float, x: PyTree) -> PyTree:
     """$a x$ for a scalar ``a``; every leaf keeps its dtype."""
-    return jax.tree.map(lambda x: (a * x).astype(jnp.result_type(x)), x)
+    return jax.tree.map(lambda x: jnp.multiply(a, x).astype(jnp.result_type(x)), x)
 
 
 def add_scaled(x: PyTree, a: jax.Array | float, y: PyTree) -> PyTree:

@@ -404,3 +404,54 @@ def test_lanczos_finds_eigenvalues_whose_squares_leave_float32(size):
     )
     want = np.linalg.eigvalsh(np.asarray(A, float))
     np.testing.assert_allclose(ritz.eigenvalues / np.float32(size), want, rtol=1e-5)  # float32
+
+
+# --------------------------------------------------------------------------------------
+# hessian_sampler
+# --------------------------------------------------------------------------------------
+
+
+def test_sampled_products_are_those_of_one_drawn_batch_and_right_in_the_mean():
+    rows = np.random.default_rng(0).normal(size=(5, 3))
+    loss = lambda p, row: 0.5 * (row @ p) ** 2  # its Hessian is the outer product of the row
+    sample = curvature.hessian_sampler(loss, jnp.zeros(3), rows, l2=0.1, batch_size=2)
+    each = [np.outer(row, row) for row in rows]
+    pairs = np.array([(a + b) / 2 + 0.1 * np.eye(3) for a in each for b in each])
+    keys = jax.random.split(jax.random.key(0), 4000)
+    drawn = jax.vmap(lambda key: trees.dense(lambda v: sample(v, key), jnp.zeros(3)))(keys)
+    gaps = np.abs(np.asarray(drawn)[:, None] - pairs).max(axis=(2, 3))
+    assert (gaps.min(axis=1) < 1e-12).all()  # every draw is a batch of two, with replacement
+    assert len(set(gaps.argmin(axis=1))) == 15  # all 10 unordered pairs, and 5 twice the same
+    mean = rows.T @ rows / 5 + 0.1 * np.eye(3)
+    error = np.abs(drawn.mean(axis=0) - mean) / (np.std(drawn, axis=0) / 4000**0.5)
+    assert error.max() < 4  # standard errors
+
+
+def test_the_same_key_draws_the_same_batch_and_the_ggn_is_sampled_too():
+    X, y = np.random.default_rng(1).normal(size=(8, 3)), np.arange(8) % 2
+    parts = lambda w, x: x @ w, lambda z, y: jax.nn.softplus(z) - y * z
+    loss = curvature.compose(*parts)
+    w, v = jnp.ones(3), jnp.arange(3.0)
+    hessian, ggn = (
+        curvature.hessian_sampler(loss, w, (X, y), batch_size=3, curvature=kind)
+        for kind in ("hessian", "ggn")
+    )
+    for seed in range(3):
+        key = jax.random.key(seed)
+        np.testing.assert_array_equal(hessian(v, key), hessian(v, key))
+        np.testing.assert_allclose(hessian(v, key), ggn(v, key), rtol=1e-12)  # a linear model
+    assert not np.allclose(hessian(v, jax.random.key(0)), hessian(v, jax.random.key(1)))
+
+
+def test_a_sampler_refuses_what_the_product_refuses():
+    loss = lambda p, row: jnp.sum(row * p)
+    with pytest.raises(ValueError, match="batch_size must be None or a positive whole number"):
+        curvature.hessian_sampler(loss, jnp.ones(2), np.ones((3, 2)), batch_size=0)
+    with pytest.raises(ValueError, match="a mini-batch needs a batch_size and data: got None"):
+        curvature.hessian_sampler(loss, jnp.ones(2), np.ones((3, 2)), batch_size=None)
+    with pytest.raises(ValueError, match="got 1 and 0 rows"):
+        curvature.hessian_sampler(loss, jnp.ones(2), np.ones((0, 2)))
+    with pytest.raises(TypeError, match="curvature='ggn' needs a loss_fn made by compose"):
+        curvature.hessian_sampler(loss, jnp.ones(2), np.ones((3, 2)), curvature="ggn")(
+            jnp.ones(2), jax.random.key(0)
+        )

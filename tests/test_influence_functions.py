@@ -1,8 +1,10 @@
+import json
 import re
 import subprocess
 import sys
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +14,7 @@ import pytest
 from course_utils import _problem, trees
 from course_utils import influence_functions as inf
 from course_utils.curvature import compose, hessian_mvp
-from course_utils.solvers import CG, Exact
+from course_utils.solvers import CG, Exact, LiSSA
 
 # --------------------------------------------------------------------------------------
 # Logistic regression, fitted and differentiated by NumPy alone
@@ -373,7 +375,8 @@ def test_a_second_call_of_the_same_shapes_compiles_nothing():
 def result_with(table):
     table = np.asarray(table)
     info = inf.SolveInfo(*(np.zeros(len(table)) for _ in inf.SolveInfo._fields))
-    return inf.Influence(table, {"w": np.zeros((len(table), 1))}, info, "words")
+    nothing = np.zeros((len(table), 1))
+    return inf.Influence(table, {"w": nothing}, info, "words", np.ones(len(table)))
 
 
 def test_rankings_are_integers_with_ties_by_index_and_k_capped_at_n():
@@ -504,10 +507,9 @@ def test_too_few_training_points_are_refused():
         (dict(removal="leave-one-out"), "removal must be 'fixed-weight' or 'refit-mean', got"),
         (dict(curvature="fisher"), "curvature must be 'hessian' or 'ggn', got 'fisher'"),
         (dict(gradients="all"), "gradients must be 'on-the-fly', 'kept' or 'auto', got 'all'"),
-        (dict(solver="cg"), r"solver must be CG\(...\) or Exact\(\), got 'cg'"),
-        (dict(solver=CG), r"solver must be CG\(...\) or Exact\(\), got"),
+        (dict(solver="cg"), r"solver must be CG\(...\), LiSSA\(...\) or Exact\(\), got 'cg'"),
+        (dict(solver=CG), r"solver must be CG\(...\), LiSSA\(...\) or Exact\(\), got"),
         (dict(mesh=None), "unexpected keyword argument 'mesh'"),
-        (dict(cache_dir="x"), "unexpected keyword argument 'cache_dir'"),
         (dict(depth=5), "unexpected keyword argument 'depth'"),
     ],
 )
@@ -521,6 +523,8 @@ def test_an_option_that_a_solver_does_not_use_is_a_type_error_that_names_it():
         Exact(tol=1e-3)
     with pytest.raises(TypeError, match="unexpected keyword argument 'recursion_depth'"):
         CG(recursion_depth=5)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'maxiter'"):
+        LiSSA(maxiter=5)
 
 
 def only_warning(call):
@@ -706,3 +710,419 @@ def test_load_refuses_what_save_has_not_written(tmp_path, content):
 def test_load_says_that_a_file_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
         inf.Influence.load(tmp_path / "none.npz")
+
+
+# --------------------------------------------------------------------------------------
+# LiSSA
+# --------------------------------------------------------------------------------------
+
+
+def test_lissa_agrees_with_the_dense_solve_as_its_noise_allows():
+    setting = LiSSA(recursion_depth=4000, batch_size=8, num_samples=4)
+    got = inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2, solver=setting)
+    assert_agree(got.scores, DENSE, 0.1)
+    again = inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2, solver=setting)
+    np.testing.assert_array_equal(got.scores, again.scores)  # a seed is a result
+    assert got.info.converged.all() and (got.info.num_steps == 4000).all()
+    # the certificate is of all data: the residual of the solution that was returned
+    H = hessian(X, Y, THETA, L2)
+    s = np.c_[got.s_test["b"], got.s_test["w"]]
+    residual = np.linalg.norm(gradients(XT, YT, THETA) - s @ H, axis=1)
+    np.testing.assert_allclose(got.info.residual_norm, residual, rtol=1e-6)
+    other = scores(solver=LiSSA(recursion_depth=4000, batch_size=8, num_samples=4, seed=1))
+    assert not np.array_equal(other, got.scores)
+    assert_agree(other, DENSE, 0.1)
+
+
+def test_damping_means_the_same_to_every_solver():
+    """T3: the popular recursion would damp by scale * damping."""
+    damped = hessian(X, Y, THETA, L2) + 0.5 * np.eye(4)
+    train_gradients = gradients(X, Y, THETA).T
+    dense = gradients(XT, YT, THETA) @ np.linalg.solve(damped, train_gradients) / len(X)
+    for solver in (Exact(), CG()):
+        assert_agree(scores(solver=solver, damping=0.5), dense, 1e-8)
+    for scale in (5.0, 10.0, 25.0):
+        setting = LiSSA(scale=scale, recursion_depth=4000, batch_size=64)
+        assert_agree(scores(solver=setting, damping=0.5), dense, 0.05)
+
+
+def test_a_short_lissa_warns_of_its_residual_and_keeps_its_rows():
+    setting = LiSSA(recursion_depth=10, batch_size=8)
+    result, words = only_warning(
+        lambda: inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2, solver=setting)
+    )
+    worst = max(result.info.residual_norm / np.linalg.norm(gradients(XT, YT, THETA), axis=1))
+    assert re.search(r"not converged \(maxiter\) after 10 steps, with a relative residual", words)
+    np.testing.assert_allclose(float(re.search(r"up to (\S+);", words)[1]), worst, rtol=0.06)
+    assert np.isfinite(result.scores).all()
+
+
+def test_a_lissa_that_diverges_gives_nan_and_names_a_scale_that_cures_it():
+    call = lambda scale: inf.influence(
+        loss_fn,
+        PARAMS,
+        (X, Y),
+        (XT, YT),
+        l2=L2,
+        solver=LiSSA(scale=scale, recursion_depth=5000, num_samples=8),
+    )
+    result, words = only_warning(lambda: call(0.05))
+    assert np.isnan(result.scores).all() and (result.info.num_steps < 5000).all()
+    assert result.info.describe() == ["diverged"] * 6
+    advised = float(re.search(r"raise scale above (\S+), 1.1 times the largest", words)[1])
+    q = 1 / (1 + np.exp(Y * (with_bias(X) @ THETA)))
+    largest = (q * (1 - q) * (with_bias(X) ** 2).sum(axis=1)).max() + L2  # of one example
+    assert 0.7 * largest < advised < 1.11 * largest
+    assert_agree(call(1.01 * advised).scores, DENSE, 0.2)
+
+
+def test_a_lissa_that_diverges_on_an_indefinite_matrix_names_the_damping():
+    setting = LiSSA(scale=2.0, recursion_depth=2000)
+    result, words = only_warning(
+        lambda: inf.influence(saddle, SADDLE, PULLS, PULLS[:3], solver=setting)
+    )
+    assert result.info.describe() == ["converged", "converged", "diverged"]
+    damping = float(
+        re.search(r"not positive definite \(curvature -0.5\): raise damping by (\S+)", words)[1]
+    )
+    cured = inf.influence(saddle, SADDLE, PULLS, PULLS[:3], solver=setting, damping=2 * damping)
+    assert np.isfinite(cured.scores).all()
+
+
+# --------------------------------------------------------------------------------------
+# The one-step correction
+# --------------------------------------------------------------------------------------
+
+COMPOSED = compose(predict, criterion)
+
+
+def test_the_correction_is_one_newton_step_of_the_refit():
+    H, g = hessian(X, Y, THETA, L2), gradients(X, Y, THETA)
+    q = 1 / (1 + np.exp(Y * (with_bias(X) @ THETA)))
+    n, indices = len(X), np.array([7, 0, 39])
+    for removal in ("fixed-weight", "refit-mean"):
+        moves = inf.influence_on_params(
+            COMPOSED, PARAMS, (X, Y), indices, l2=L2, removal=removal, corrected=True
+        )
+        for i, got in zip(indices, np.c_[moves["b"], moves["w"]]):
+            x = with_bias(X)[i]
+            without = H - q[i] * (1 - q[i]) * np.outer(x, x) / n
+            pull = g[i]
+            if removal == "refit-mean":
+                without, pull = without - L2 / n * np.eye(4), pull + L2 * THETA
+            np.testing.assert_allclose(got, np.linalg.solve(without, pull / n), rtol=1e-7)
+
+
+def test_the_correction_is_exact_for_least_squares_under_both_removals():
+    A, y = X, XT[0, 0] + X @ np.array([1.0, -1.0, 0.5]) + np.sin(np.arange(40))
+    loss = compose(lambda p, x: x @ p, lambda z, y: 0.5 * (z - y) ** 2)
+    ridge = lambda A, y, n, l2: np.linalg.solve(A.T @ A / n + l2 * np.eye(3), A.T @ y / n)
+    full, indices = ridge(A, y, 40, L2), np.arange(40)
+    for removal, n in (("fixed-weight", 40), ("refit-mean", 39)):
+        got = inf.influence_on_params(
+            loss, full, (A, y), indices, l2=L2, removal=removal, corrected=True, solver=Exact()
+        )
+        for i in indices:
+            refit = ridge(np.delete(A, i, 0), np.delete(y, i), n, L2)
+            np.testing.assert_allclose(got[i], refit - full, atol=1e-12)
+
+
+def test_the_correction_of_several_outputs_takes_damping_select_and_blocks():
+    rng = np.random.default_rng(5)
+    A, y = rng.normal(size=(21, 3)), rng.integers(0, 3, 21)
+    parts = lambda p, x: jnp.tanh(x @ p["w"]) @ p["v"], lambda z, y: -jax.nn.log_softmax(z)[y]
+    loss = compose(*parts)
+    params = {"w": rng.normal(size=(3, 4)), "v": rng.normal(size=(4, 3))}
+    options = dict(l2=0.1, damping=0.3, curvature="ggn", select=lambda path: path == "v")
+    free = lambda v: {**params, "v": v}
+    matrix = np.zeros((12, 12))
+    each, slopes = [], []
+    for example in zip(A, y):
+        J = np.reshape(jax.jacobian(lambda v: parts[0](free(v), example[0]))(params["v"]), (3, 12))
+        z = parts[0](params, example[0])
+        each.append(J.T @ jax.hessian(lambda z: parts[1](z, example[1]))(z) @ J / 21)
+        slopes.append(np.ravel(jax.grad(lambda v: loss(free(v), example))(params["v"])) / 21)
+    matrix = sum(each) + 0.4 * np.eye(12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # not an optimum
+        got = inf.influence_on_params(
+            loss, params, (A, y), np.arange(21), corrected=True, solver=CG(tol=1e-12), **options
+        )
+    assert got["w"] is None
+    expected = [np.linalg.solve(matrix - E, g) for E, g in zip(each, slopes)]
+    np.testing.assert_allclose(np.reshape(got["v"], (21, 12)), expected, rtol=1e-7, atol=1e-12)
+
+
+def test_the_correction_needs_a_composed_loss():
+    with pytest.raises(TypeError, match="corrected=True needs a loss_fn made by compose"):
+        inf.influence_on_params(loss_fn, PARAMS, (X, Y), [0], l2=L2, corrected=True)
+
+
+def test_a_failed_solve_of_the_correction_blanks_its_own_row_alone():
+    loss = compose(
+        lambda p, z: trees.ravel(p) * z, lambda z, y: 0.5 * z[0] ** 2 - 0.25 * z[1] ** 2 + y @ z
+    )
+    data = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]), PULLS
+    moves, words = only_warning(
+        lambda: inf.influence_on_params(loss, SADDLE, data, [2, 0], corrected=True)
+    )
+    assert np.isnan(moves["b"]).tolist() == [True, False]
+    assert words.startswith("training points 2: the matrix is not positive definite")
+
+
+# --------------------------------------------------------------------------------------
+# The cache
+# --------------------------------------------------------------------------------------
+
+MANY = logistic_data(300, 3, 9)  # three blocks of 100 test points
+
+
+def cached(folder, **options):
+    options = {"l2": L2, **options}
+    loss = options.pop("loss", loss_fn)
+    params, train = options.pop("params", PARAMS), options.pop("train", (X, Y))
+    test = options.pop("test", MANY)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # changed arguments are not at an optimum
+        return inf.influence(loss, params, train, test, cache_dir=folder, **options)
+
+
+def blocks_of(folder):
+    return sorted(folder.glob("*/*.npz"))
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*/*"))}
+
+
+def test_cached_scores_are_the_scores_and_are_read_the_second_time(tmp_path, monkeypatch):
+    plain = inf.influence(loss_fn, PARAMS, (X, Y), MANY, l2=L2)
+    first = cached(tmp_path)
+    assert_agree(first.scores, plain.scores, 1e-12)
+    assert first.s_test is None and np.isfinite(first.seconds).all()
+    assert [path.name for path in blocks_of(tmp_path)] == [f"00000{b}.npz" for b in range(3)]
+    monkeypatch.setattr(inf, "_solve_for_tests", None)  # from here on nothing can be solved
+    second = cached(tmp_path)
+    np.testing.assert_array_equal(first.scores, second.scores)
+    for one, other in zip(first.info, second.info):
+        np.testing.assert_array_equal(one, other)
+    assert np.isnan(second.seconds).all()
+
+
+def test_a_killed_run_resumes_and_ends_with_the_same_bytes(tmp_path, monkeypatch):
+    """T11, with an interrupt between blocks."""
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    expected = cached(whole)
+    solve, calls = inf._solve_for_tests, []
+
+    def stops(*args):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return solve(*args)
+
+    monkeypatch.setattr(inf, "_solve_for_tests", stops)
+    with pytest.raises(KeyboardInterrupt):
+        cached(resumed)
+    assert len(blocks_of(resumed)) == 1
+    result = cached(resumed)
+    assert len(calls) == 4  # one block, the interrupt, and the two that were missing
+    np.testing.assert_array_equal(result.scores, expected.scores)
+    assert contents(resumed) == contents(whole)
+    assert not list(resumed.glob("*/.*"))
+
+
+KILLED = """
+import os, sys, jax
+jax.config.update("jax_enable_x64", True)
+sys.path.insert(0, {tests!r})
+import test_influence_functions as t
+from course_utils import _cache
+if sys.argv[2] == "kill":
+    write = _cache._write
+    def dies(path, content):
+        if path.name == "000001.npz":  # in the middle of a block
+            path.with_name("." + path.name + ".draft").write_bytes(b"half")
+            os._exit(9)
+        write(path, content)
+    _cache._write = dies
+from pathlib import Path
+t.cached(Path(sys.argv[1]))
+"""
+
+
+def test_a_process_that_dies_while_it_writes_leaves_whole_blocks(tmp_path):
+    code = KILLED.format(tests=str(Path(__file__).parent))
+    run = lambda *words: subprocess.run([sys.executable, "-c", code, *words], capture_output=True)
+    assert run(tmp_path / "one", "kill").returncode == 9
+    assert len(blocks_of(tmp_path / "one")) == 1
+    for name in ("one", "two"):
+        finished = run(tmp_path / name, "finish")
+        assert finished.returncode == 0, finished.stderr.decode()
+    seen = contents(tmp_path / "one")
+    seen.pop(".000001.npz.draft")  # what the dead process had begun stays, and harms nothing
+    assert seen == contents(tmp_path / "two")
+
+
+def flip_a_bit_in_the_middle(path):  # of a score
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-100]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"no zip file"),
+        flip_a_bit_in_the_middle,
+        lambda path: np.savez(path, scores=np.ones((3, 4))),
+        lambda path: np.savez(path, scores=np.array([{}], dtype=object)),
+        lambda path: path.unlink(),
+    ],
+)
+def test_a_damaged_block_is_computed_anew(damage, tmp_path):
+    expected = cached(tmp_path)
+    before = contents(tmp_path)
+    damage(blocks_of(tmp_path)[1])
+    assert contents(tmp_path) != before
+    np.testing.assert_array_equal(cached(tmp_path).scores, expected.scores)
+    assert contents(tmp_path) == before
+
+
+OFFSET = {"value": 0.0}
+
+
+def loss_with_a_constant(params, example):  # the same name and code, another constant
+    return loss_fn(params, example) + OFFSET["value"] * jnp.sum(params["w"] ** 2)
+
+
+def loss_with(constant):
+    inner = jax.jit(lambda params, x: jnp.sum(constant * x) * jnp.sum(params["w"]))
+    return lambda params, example: loss_fn(params, example) + inner(params, example[0])
+
+
+def test_every_argument_changes_the_key(tmp_path):
+    moved = {**PARAMS, "b": PARAMS["b"] + 1e-9}
+    table = [
+        {},
+        dict(params=moved),
+        dict(train=(X + 1e-9 * (X > 0), Y)),
+        dict(train=(X[::-1], Y[::-1])),
+        dict(test=(MANY[0][:200], MANY[1][:200])),
+        dict(l2=L2 + 1e-9),
+        dict(l2={"b": 0.0, "w": L2}),
+        dict(damping=0.1),
+        dict(removal="refit-mean"),
+        dict(solver=Exact()),
+        dict(solver=CG(tol=1e-6)),
+        dict(solver=LiSSA(recursion_depth=10)),
+        dict(solver=LiSSA(recursion_depth=10, seed=1)),
+        dict(gradients="on-the-fly"),
+        dict(batch_size=7),
+        dict(select=lambda path: path == "w"),
+        dict(test_loss_fn=lambda p, z: predict(p, z[0])),
+        dict(test_loss_fn=lambda p, z: 2 * predict(p, z[0])),
+        dict(loss=lambda p, z: loss_fn(p, z) * 1.0000001),
+        dict(loss=COMPOSED, curvature="ggn"),
+        dict(loss=compose(predict, lambda z, y: criterion(z, y) + 1e-6 * z**2), curvature="ggn"),
+        dict(loss=loss_with(np.ones(3))),
+        dict(loss=loss_with(np.array([1.0, 1.0, 1.0 + 1e-12]))),
+        dict(loss=loss_with(jnp.arange(3.0))),
+    ]
+    for number, options in enumerate(table, 1):
+        cached(tmp_path, **options)
+        assert len(list(tmp_path.iterdir())) == number, options
+    for options in table:  # and the same arguments find it again
+        cached(tmp_path, **options)
+    assert len(list(tmp_path.iterdir())) == len(table)
+
+
+def test_the_key_does_not_depend_on_names_or_on_the_process(tmp_path):
+    def renamed(theta, point):
+        x, y = point
+        return criterion(predict(theta, x), y)
+
+    cached(tmp_path)
+    cached(tmp_path, loss=renamed)
+    assert len(list(tmp_path.iterdir())) == 1
+    code = KILLED.format(tests=str(Path(__file__).parent))
+    subprocess.run([sys.executable, "-c", code, tmp_path, "finish"], check=True)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_failures_are_told_again_when_scores_come_from_the_cache(tmp_path):
+    call = lambda: inf.influence(saddle, SADDLE, PULLS, PULLS[:3], cache_dir=tmp_path)
+    (first, words), (second, again) = only_warning(call), only_warning(call)
+    assert words == again and "not positive definite" in words
+    np.testing.assert_array_equal(first.scores, second.scores)
+    assert np.isnan(second.scores[2]).all() and np.isfinite(second.scores[:2]).all()
+
+
+def test_a_cache_of_no_test_points_and_a_folder_that_cannot_be_made(tmp_path):
+    assert cached(tmp_path, test=(XT[:0], YT[:0])).scores.shape == (0, 40)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        cached(tmp_path / "file")
+
+
+# --------------------------------------------------------------------------------------
+# JSON
+# --------------------------------------------------------------------------------------
+
+
+def test_json_has_what_is_promised_for_every_test_point(tmp_path):
+    result = inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2)
+    result.to_json(tmp_path / "scores.json", labels=YT)
+    read = json.loads((tmp_path / "scores.json").read_text())
+    assert read["convention"] == result.convention
+    assert list(read["test_points"]) == ["0", "1", "2", "3", "4", "5"]
+    for t, point in enumerate(read["test_points"].values()):
+        assert set(point) == {
+            *("label", "num_in_dataset", "time_calc_influence_s"),
+            *("influence", "harmful", "helpful"),
+        }
+        assert point["label"] == YT[t] and point["num_in_dataset"] == t
+        np.testing.assert_array_equal(point["influence"], result.scores[t])
+        assert point["helpful"] == result.helpful(40)[t].tolist()
+        assert point["harmful"] == result.harmful(40)[t].tolist()
+        assert point["helpful"][0] == np.argmax(result.scores[t])
+        assert 0 < point["time_calc_influence_s"] < 60
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.json"]
+
+
+def test_json_without_times_is_the_same_file_from_a_cache(tmp_path):
+    for name in ("first", "second"):
+        cached(tmp_path / "cache").to_json(tmp_path / name, time=False, k=3)
+    text = (tmp_path / "first").read_text()
+    assert text == (tmp_path / "second").read_text()
+    point = json.loads(text)["test_points"]["0"]
+    assert "time_calc_influence_s" not in point and point["label"] is None
+    assert len(point["helpful"]) == len(point["harmful"]) == 3
+    cached(tmp_path / "cache").to_json(tmp_path / "third")
+    point = json.loads((tmp_path / "third").read_text())["test_points"]["7"]
+    assert point["time_calc_influence_s"] is None  # it was read, not computed
+
+
+def test_json_of_a_failed_row_and_of_float32_is_valid(tmp_path):
+    table = np.array([[1.5, -2.5], [np.nan, np.nan]], np.float32)
+    result_with(table).to_json(tmp_path / "a", labels=["ä", "b"])
+    points = json.loads((tmp_path / "a").read_text("utf-8"))["test_points"]
+    assert points["0"]["influence"] == [1.5, -2.5] and points["0"]["label"] == "ä"
+    assert points["1"]["influence"] == [None, None]
+    assert points["1"]["helpful"] == points["1"]["harmful"] == []
+    with pytest.raises(ValueError, match="2 test points have 3 labels"):
+        result_with(table).to_json(tmp_path / "b", labels=[1, 2, 3])
+    with pytest.raises(ValueError, match="k must not be negative"):
+        result_with(table).to_json(tmp_path / "b", k=-1)
+    assert not (tmp_path / "b").exists()
+
+
+def test_what_is_saved_can_be_loaded_also_without_solutions(tmp_path):
+    for number, result in enumerate((cached(tmp_path / "cache"), result_with([[1.0, 2.0]]))):
+        result.save(tmp_path / f"{number}.npz")
+        loaded = inf.Influence.load(tmp_path / f"{number}.npz")
+        np.testing.assert_array_equal(loaded.scores, result.scores)
+        np.testing.assert_array_equal(loaded.seconds, result.seconds)
+        assert (loaded.s_test is None) == (result.s_test is None)

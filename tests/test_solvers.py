@@ -301,18 +301,39 @@ def test_direct_refuses_what_is_no_symmetric_finite_matrix_of_the_right_size():
 # Settings
 
 
-def test_settings_solve_as_the_functions_do():
-    b = as_tree(B[0])
-    expected = np.linalg.solve(A, trees.ravel(b))
+SYSTEM = solvers.System(tree_matvec, lambda batch_size: lambda v, key: tree_matvec(v))
+
+
+def test_settings_solve_as_the_functions_do_for_every_row():
+    rows = jax.vmap(as_tree)(jnp.asarray(B))
+    expected = np.linalg.solve(A, trees.ravel_rows(rows).T).T
+    like = trees.take_rows(rows, 0)
     for setting in (solvers.CG(tol=1e-13), solvers.Exact()):
-        x, info = setting.solve(setting.prepare(tree_matvec, b), tree_matvec, b)
-        np.testing.assert_allclose(trees.ravel(x), expected, rtol=1e-8)
-    _, info = solvers.CG(maxiter=2).solve(None, tree_matvec, b)
-    assert info.describe() == "maxiter"
+        x, info = setting.solve(setting.prepare(SYSTEM, like), SYSTEM, rows)
+        np.testing.assert_allclose(trees.ravel_rows(x), expected, rtol=1e-8)
+        assert info.describe() == ["converged"] * 4
+    _, info = solvers.CG(maxiter=2).solve(None, SYSTEM, rows)
+    assert info.describe() == ["maxiter"] * 4
+
+
+def test_the_setting_lissa_is_the_function_of_every_row_with_shared_samples():
+    sampled = lambda batch_size: lambda v, key: one_row(v, key) * (1 if batch_size == 3 else np.nan)
+    system = solvers.System(lambda v: MEAN @ v, sampled)
+    rows = jnp.asarray(np.random.default_rng(7).normal(size=(4, 5)))
+    options = dict(recursion_depth=200, num_samples=2, average=0.3)
+    setting = solvers.LiSSA(batch_size=3, seed=8, **options)
+    x, info = setting.solve(setting.prepare(system, rows[0]), system, rows)
+    for row, got in zip(rows, x):
+        key = jax.random.key(8)
+        expected, single = solvers.lissa(sampled(3), row, key=key, certify=system.matvec, **options)
+        np.testing.assert_allclose(got, expected, rtol=1e-9)
+    np.testing.assert_allclose(info.scale, single.scale, rtol=1e-12)
+    np.testing.assert_allclose(info.residual_norm[3], single.residual_norm, rtol=1e-9)
 
 
 def test_the_default_tolerance_depends_on_the_dtype():
-    _, info = solvers.CG().solve(None, lambda v: A @ v, B[0])
+    system = solvers.System(lambda v: A @ v, None)
+    _, info = solvers.CG().solve(None, system, B[:1])
     assert info.converged and info.residual_norm < 1e-10 * np.linalg.norm(B[0])
     assert solvers.default_tol(B[0]) == 1e-10
     assert solvers.default_tol(B[0].astype(np.float32)) == 1e-5
@@ -376,3 +397,196 @@ def test_cg_takes_its_preconditioner_as_a_matrix_or_as_products():
     products, info = solvers.cg(A, b, tol=1e-12, M=lambda r: r / jnp.diag(A))
     np.testing.assert_allclose(matrix, products, rtol=1e-12)
     assert info.num_steps == 1  # the exact inverse leaves nothing to do
+
+
+# --------------------------------------------------------------------------------------
+# Series: neumann and lissa
+# --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale, num_terms", [(1.0, 1), (1.0, 7), (0.6, 20), (3.0, 50)])
+def test_neumann_is_the_sum_of_its_terms_and_errs_as_the_docstring_says(scale, num_terms):
+    x, info = solvers.neumann(A, B[0], scale=scale, num_terms=num_terms)
+    term, total = B[0] / scale, 0
+    for _ in range(num_terms):
+        total, term = total + term, term - A @ term / scale
+    np.testing.assert_allclose(x, total, rtol=1e-10, atol=1e-12)
+    h, q = np.linalg.eigh(A)
+    error = q.T @ (np.linalg.solve(A, B[0]) - x)
+    np.testing.assert_allclose(error, (1 - h / scale) ** num_terms * (q.T @ B[0]) / h, atol=1e-9)
+    np.testing.assert_allclose(info.residual_norm, np.linalg.norm(B[0] - A @ x), rtol=1e-9)
+    assert info.num_steps == num_terms - 1 and info.scale == scale
+    assert info.describe() == "maxiter" and not info.converged
+
+
+def test_neumann_is_gradient_descent_from_zero_with_step_size_one_over_scale():
+    x = np.zeros(30)
+    for _ in range(12):
+        x = x - (A @ x - B[1]) / 1.7
+    np.testing.assert_allclose(solvers.neumann(A, B[1], scale=1.7, num_terms=12)[0], x, rtol=1e-10)
+
+
+def test_neumann_converges_where_it_has_terms_enough_and_says_so():
+    matrix = matrix_with(0.2, 0.5, 1.0)
+    b = np.array([1.0, -2.0, 3.0])
+    x, info = solvers.neumann(matrix, b, scale=1.0, num_terms=200)
+    np.testing.assert_allclose(x, np.linalg.solve(matrix, b), rtol=1e-10)
+    assert info.describe() == "converged" and info.converged
+
+
+@pytest.mark.parametrize("scale", [1.0, 10.0, 25.0])
+def test_lissa_solves_the_damped_system_whatever_the_scale(scale):
+    """T3: the popular placement of the damping would solve (A + scale * damping I) x = b."""
+    matrix, b = matrix_with(0.2, 0.5, 0.9), np.array([1.0, -2.0, 3.0])
+    for damping in (0.0, 0.01, 0.3):
+        x, info = solvers.lissa(
+            matrix, b, scale=scale, damping=damping, recursion_depth=4000, average=0, tol=1e-9
+        )
+        expected = np.linalg.solve(matrix + damping * np.eye(3), b)
+        np.testing.assert_allclose(x, expected, rtol=1e-9)
+        assert info.converged and info.scale == scale
+
+
+def test_the_bias_of_the_last_iterate_and_of_the_average_are_powers_of_the_factors():
+    depth, scale = 40, 2.0
+    h, q = np.linalg.eigh(A)
+    factor, solution = 1 - (h + 0.1) / scale, (q.T @ B[2]) / (h + 0.1)
+    exact = q @ solution
+    options = dict(scale=scale, damping=0.1, recursion_depth=depth)
+    last, _ = solvers.lissa(A, B[2], average=0.0, **options)
+    np.testing.assert_allclose(q.T @ (exact - last), factor ** (depth + 1) * solution, atol=1e-10)
+    half, _ = solvers.lissa(A, B[2], average=0.5, **options)
+    powers = np.mean([factor ** (k + 1) for k in range(21, 41)], axis=0)  # h_21 .. h_40
+    np.testing.assert_allclose(q.T @ (exact - half), powers * solution, atol=1e-10)
+    everything, _ = solvers.lissa(A, B[2], average=1.0, **options)
+    powers = np.mean([factor ** (k + 1) for k in range(1, 41)], axis=0)
+    np.testing.assert_allclose(q.T @ (exact - everything), powers * solution, atol=1e-10)
+
+
+ROWS = np.random.default_rng(4).normal(size=(50, 5))
+MEAN = ROWS.T @ ROWS / 50 + 0.3 * np.eye(5)  # the mean of the matrices that are sampled
+
+
+def one_row(v, key):
+    row = jnp.asarray(ROWS)[jax.random.randint(key, (), 0, 50)]
+    return row * (row @ v) + 0.3 * v
+
+
+def lissa_draws(number, **options):
+    """Solutions for ``number`` keys, and how they went."""
+    keys = jax.random.split(jax.random.key(0), number)
+    draw = jax.jit(jax.vmap(lambda key: solvers.lissa(one_row, jnp.ones(5), key=key, **options)))
+    return draw(keys)
+
+
+def test_the_noise_of_lissa_has_mean_zero_and_falls_like_one_over_the_samples():
+    """T8: after many steps the mean over keys is the solution, to four standard errors."""
+    exact, spread = np.linalg.solve(MEAN, np.ones(5)), {}
+    for num_samples in (1, 4, 16):
+        x, _ = lissa_draws(
+            1000, scale=20.0, recursion_depth=600, num_samples=num_samples, average=0.0
+        )
+        spread[num_samples] = np.var(x, axis=0).sum()
+        error = np.abs(np.mean(x, axis=0) - exact)
+        assert (error < 4 * np.std(x, axis=0) / 1000**0.5 + 1e-3 * np.abs(exact)).all()
+    # a variance from 1000 draws is known to about 2 / sqrt(1000) of itself at worst
+    np.testing.assert_allclose(spread[1] / spread[4], 4, rtol=0.15)
+    np.testing.assert_allclose(spread[1] / spread[16], 16, rtol=0.15)
+
+
+def test_averaging_the_tail_takes_noise_away():
+    options = dict(scale=20.0, recursion_depth=1000)
+    exact = np.linalg.solve(MEAN, np.ones(5))
+    rms = lambda x: np.sqrt(np.mean((np.asarray(x) - exact) ** 2))
+    last, half = (lissa_draws(200, average=a, **options)[0] for a in (0.0, 0.5))
+    assert rms(half) < rms(last) / 2
+
+
+def test_without_exact_products_a_sampled_solve_is_never_called_converged():
+    options = dict(key=jax.random.key(1), scale=20.0, recursion_depth=1000)
+    x, info = solvers.lissa(one_row, jnp.ones(5), **options)
+    assert np.isnan(info.residual_norm) and not info.converged and info.describe() == "maxiter"
+    same, info = solvers.lissa(one_row, jnp.ones(5), certify=lambda v: MEAN @ v, **options)
+    np.testing.assert_array_equal(x, same)
+    np.testing.assert_allclose(info.residual_norm, np.linalg.norm(1 - MEAN @ x), rtol=1e-9)
+    np.testing.assert_allclose(info.min_curvature, x @ MEAN @ x / (x @ x), rtol=1e-9)
+    assert info.converged and info.residual_norm < 0.1 * np.sqrt(5)
+
+
+def test_the_scale_from_the_data_exceeds_the_largest_curvature_that_is_sampled():
+    largest = 0.3 + (ROWS**2).sum(axis=1).max()
+    _, info = lissa_draws(20, recursion_depth=1)
+    assert (info.scale <= 1.1 * (1 + 1e-6) * largest).all()
+    assert (info.scale > 0.7 * largest).all()  # half of it is enough for every step to contract
+    _, info = solvers.lissa(A, B[0], recursion_depth=1)
+    np.testing.assert_allclose(info.scale, 1.1, rtol=0.02)  # power iteration, from below
+
+
+def test_a_series_that_grows_is_stopped_early():
+    x, info = solvers.lissa(A, B[0], scale=0.3, recursion_depth=100_000_000)
+    assert info.describe() == "diverged" and np.isnan(x).all()
+    assert info.num_steps <= 64
+    x, info = solvers.neumann(matrix_with(-0.5, 1.0), np.ones(2), scale=2.0, num_terms=10_000)
+    assert info.describe() == "diverged" and np.isnan(x).all() and info.num_steps < 200
+    x, info = lissa_draws(3, scale=0.5, recursion_depth=100_000)
+    assert info.describe() == ["diverged"] * 3 and (info.num_steps < 10_000).all()
+
+
+def test_an_indefinite_matrix_shows_in_the_certificate_where_the_series_has_not_grown_yet():
+    matrix = np.diag([-0.01, 1.0])
+    x, info = solvers.lissa(matrix, np.array([1.0, 0.0]), scale=2.0, recursion_depth=20)
+    assert info.describe() == "indefinite"
+    np.testing.assert_allclose(info.min_curvature, -0.01, rtol=1e-9)
+
+
+def test_one_row_that_is_not_finite_does_not_spoil_the_others():
+    solve = jax.vmap(lambda b: solvers.lissa(A, b, scale=2.0, damping=1.0, tol=1e-6))
+    rows = np.stack([B[0], np.full(30, np.nan), B[1]])
+    x, info = solve(rows)
+    assert info.describe() == ["converged", "non-finite", "converged"]
+    np.testing.assert_allclose(x[2], np.linalg.solve(A + np.eye(30), B[1]), rtol=1e-6)
+
+
+def test_lissa_takes_trees_jit_and_vmap():
+    b = as_tree(jnp.asarray(B[0]))
+    flat, _ = solvers.lissa(A, trees.ravel(b), scale=2.0)
+    tree, _ = jax.jit(lambda b, s: solvers.lissa(tree_matvec, b, scale=s))(b, 2.0)
+    np.testing.assert_allclose(trees.ravel(tree), flat, rtol=1e-10)
+    batched, _ = jax.vmap(lambda b: solvers.neumann(A, b, scale=2.0, num_terms=9))(B)
+    single, _ = solvers.neumann(A, B[3], scale=2.0, num_terms=9)
+    np.testing.assert_allclose(batched[3], single, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "options, error, words",
+    [
+        (dict(scale=0.0), ValueError, "scale must be finite and positive, got 0.0"),
+        (dict(scale=-1.0), ValueError, "scale must be finite and positive, got -1.0"),
+        (dict(damping=-0.1), ValueError, "damping must be finite and at least 0, got -0.1"),
+        (dict(recursion_depth=0), ValueError, "recursion_depth must be a whole number of at least"),
+        (dict(recursion_depth=1.5), ValueError, "recursion_depth must be a whole number of at"),
+        (dict(num_samples=0), ValueError, "num_samples must be a whole number of at least 1"),
+        (dict(num_samples=2), TypeError, "num_samples above 1 needs a key"),
+        (dict(average=1.5), ValueError, "average must lie between 0 and 1, got 1.5"),
+        (dict(tol=-1), ValueError, "tol must be finite and at least 0, got -1"),
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(options, error, words):
+    with pytest.raises(error, match=words):
+        solvers.lissa(A, B[0], **options)
+    if "damping" not in options and error is ValueError:
+        with pytest.raises(error, match=words):
+            solvers.LiSSA(**options)
+
+
+def test_other_bad_input_of_a_series_is_refused():
+    with pytest.raises(ValueError, match="num_terms must be a whole number of at least 1, got 0"):
+        solvers.neumann(A, B[0], scale=1.0, num_terms=0)
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got 0"):
+        solvers.LiSSA(batch_size=0)
+    with pytest.raises(ValueError, match="seed must be a whole number of at least 0, got None"):
+        solvers.LiSSA(seed=None)
+    with pytest.raises(ValueError, match=r"matvec\(b\) must match b"):
+        solvers.lissa(lambda v: v[:3], B[0], scale=1.0)
+    with pytest.raises(ValueError, match="int64"):
+        solvers.neumann(A, np.arange(30), scale=1.0, num_terms=3)

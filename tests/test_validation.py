@@ -1,7 +1,18 @@
+import jax
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.stats
 
-from course_utils import influence_on_params, leave_one_out
+from course_utils import (
+    check_influence,
+    compose,
+    data,
+    influence,
+    influence_on_params,
+    leave_one_out,
+    models,
+)
 from course_utils.solvers import Exact
 
 L2 = 0.3
@@ -79,3 +90,118 @@ def test_counts_and_truth_values_can_be_measured(dtype):
     measure = lambda weights: np.array([weights[0] > 0.5, weights[1] > 0.5], dtype)
     got = leave_one_out(fit, measure, 3, [0, 2], removal="fixed-weight")
     np.testing.assert_array_equal(got, [[-1, 0], [0, 0]])
+
+
+# --- check_influence ------------------------------------------------------------------------------
+
+
+def test_the_four_numbers_are_those_of_scipy():
+    rng = np.random.default_rng(2)
+    real = rng.normal(size=(3, 40)).round(1)  # with ties
+    predicted = 0.6 * real + 0.2 + rng.normal(size=(3, 40)).round(1)
+    got = check_influence(predicted, real)
+    for t in range(3):
+        line = scipy.stats.linregress(real[t], predicted[t])
+        np.testing.assert_allclose(got.pearson[t], line.rvalue, rtol=1e-12)
+        np.testing.assert_allclose(got.slope[t], line.slope, rtol=1e-12)
+        np.testing.assert_allclose(got.intercept[t], line.intercept, rtol=1e-12)
+        rank = scipy.stats.spearmanr(real[t], predicted[t]).statistic
+        np.testing.assert_allclose(got.spearman[t], rank, rtol=1e-12)
+
+
+def test_slope_and_intercept_are_of_predicted_on_real():
+    real = np.array([1.0, 2.0, 4.0])
+    got = check_influence(0.5 * real + 3, real)
+    np.testing.assert_allclose(got, [1, 1, 0.5, 3], rtol=1e-12)
+
+
+def test_the_scale_of_the_changes_does_not_matter():
+    x, y = np.random.default_rng(3).normal(size=(2, 30))
+    plain = check_influence(x, y)
+    tiny = check_influence(1e-200 * x, 1e-200 * y)
+    np.testing.assert_allclose(tiny[:3], plain[:3], rtol=1e-10)
+    np.testing.assert_allclose(check_influence(1e200 * x, y).slope, 1e200 * plain.slope, rtol=1e-10)
+
+
+def test_a_row_with_nan_is_nan_and_equal_predictions_have_no_correlation():
+    real = np.arange(4.0)
+    predicted = np.array([[0, 1, np.nan, 3], [5, 5, 5, 5], [0, 1, 2, 3]])
+    got = check_influence(predicted, np.tile(real, (3, 1)))
+    assert np.isnan(got.pearson).tolist() == np.isnan(got.spearman).tolist() == [True, True, False]
+    assert np.isnan(got.slope).tolist() == [True, False, False]
+    assert got.slope[1] == 0 and got.intercept[1] == 5
+
+
+@pytest.mark.parametrize(
+    "predicted, real, words",
+    [
+        (np.ones(3), np.ones(4), r"predicted must match real: got \(3,\) and \(4,\)"),
+        (1.0, 2.0, r"predicted must match real: got \(\) and \(\)"),
+        (np.ones((2, 1)), np.ones((2, 1)), "needs two points or more, got 1"),
+        (np.arange(2.0), np.array([1, np.nan]), "NaN or infinity in real"),
+        (np.arange(6.0).reshape(2, 3), np.array([[0, 1, 2], [4, 4, 4]]), "all equal"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(predicted, real, words):
+    with pytest.raises(ValueError, match=words):
+        check_influence(predicted, real)
+
+
+# --- first-order influence, its correction, and refits --------------------------------------------
+
+
+def softmax_newton(X, y, k, l2, weights, W):
+    """NumPy alone: the minimiser of (1/n) sum w_i cross_entropy(x_i W) + l2/2 |W|^2, from W."""
+    n, d = X.shape
+    onehot = np.eye(k)[y]
+    for _ in range(30):
+        z = X @ W
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        g = X.T @ (weights[:, None] * (p - onehot)) / n + l2 * W
+        if np.linalg.norm(g) < 1e-11:
+            return W
+        H = np.empty((d, k, d, k))
+        for a in range(k):
+            for b in range(a, k):
+                w = weights * (p[:, a] * (a == b) - p[:, a] * p[:, b])
+                H[:, a, :, b] = H[:, b, :, a] = (X * w[:, None]).T @ X / n
+        H = H.reshape(d * k, d * k) + l2 * np.eye(d * k)
+        W = W - scipy.linalg.solve(H, g.ravel(), assume_a="pos").reshape(d, k)
+    raise AssertionError("no convergence")
+
+
+def digits_model(name):
+    """Training and test data with a bias column, and the number of classes."""
+    if name == "W1":  # the model of all speed comparisons: p = 650
+        train, test = data.split(*data.digits(), 1437)
+        mean, std = train.X.mean(axis=0), train.X.std(axis=0)
+        unit = lambda X: np.c_[(X - mean) / np.where(std > 0, std, 1), np.ones(len(X))]
+        return (unit(train.X), train.y), (unit(test.X), test.y), 10
+    train, test = data.split(*data.digits(classes=(1, 7)), 260)
+    return tuple(train), tuple(test), 2
+
+
+@pytest.mark.parametrize("name", ["W1", "1 against 7"])
+def test_the_corrected_estimate_has_slope_one_where_the_plain_one_falls_short(name):
+    """T6: over the 50 largest influences on the test points that the model gets most wrong."""
+    train, test, k = digits_model(name)
+    n, l2 = len(train[1]), 0.01
+    start = np.zeros((train[0].shape[1], k))
+    loss = compose(lambda W, x: x @ W, models.cross_entropy)
+    losses = jax.jit(jax.vmap(loss, (None, 0)))
+    W = softmax_newton(*train, k, l2, np.ones(n), start)
+    worst = np.argsort(-np.asarray(losses(W, test)))[: 1 if name == "W1" else 2]  # W1 takes 15 s
+    asked = tuple(part[worst] for part in test)
+    before = losses(W, asked)
+    found = influence(loss, W, train, asked, l2=l2, solver=Exact())
+    for t in range(len(worst)):
+        largest = np.argsort(-np.abs(found.scores[t]))[:50]
+        fit = lambda weights: softmax_newton(*train, k, l2, weights, W)
+        real = leave_one_out(fit, lambda W: losses(W, asked)[t], n, largest, removal="fixed-weight")
+        moves = influence_on_params(loss, W, train, largest, l2=l2, solver=Exact(), corrected=True)
+        corrected = jax.vmap(lambda move: losses(W + move, asked)[t] - before[t])(moves)
+        plain = check_influence(found.scores[t, largest], real)
+        better = check_influence(corrected, real)
+        assert plain.slope < 0.93 and plain.spearman > 0.98  # else there is nothing to correct
+        assert 0.95 < better.slope < 1.05 and better.pearson > 0.999

@@ -1,0 +1,111 @@
+"""Finished blocks of scores on disk, so that a killed run goes on where it stopped.
+
+A cache is a folder that is named by a fingerprint of everything that the scores depend on: never by
+a name alone. Blocks are written through an atomic rename and read without pickle.
+"""
+
+import hashlib
+import json
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.extend import core
+
+PyTree = Any
+
+
+def fingerprint(arrays: PyTree, functions: list[tuple[Callable, tuple]], settings: Any) -> str:
+    """A name for one computation: 32 hexadecimal digits.
+
+    Args:
+        arrays: everything that enters by value; structure, dtypes, shapes and entries count.
+        functions: pairs of a function and examples of its arguments. What counts is the traced
+            computation with all constants that it has closed over, and not its name or its file;
+            what a Python callback inside it does cannot be seen.
+        settings: whatever ``repr`` tells apart.
+
+    Releases of JAX and the kind of device count too: they may differ in the last bits.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+
+    def add(*words):
+        digest.update(json.dumps(words).encode())
+
+    def add_array(array):
+        array = np.ascontiguousarray(array)
+        add(str(array.dtype), array.shape)
+        digest.update(array.data if array.size else b"")
+
+    add(jax.__version__, jax.default_backend(), jax.config.jax_enable_x64, repr(settings))
+    add(str(jax.tree.structure(arrays)))
+    for leaf in jax.tree.leaves(arrays):
+        add_array(leaf)
+    for function, arguments in functions:
+        traced = jax.make_jaxpr(function)(*arguments)
+        add(re.sub(r" at 0x[0-9a-f]+", "", str(traced)))
+        for constant in _constants(traced):
+            add_array(constant)
+    return digest.hexdigest()
+
+
+def _constants(part):
+    """Every array inside a traced computation, also inside the functions that it calls."""
+    if isinstance(part, core.ClosedJaxpr):
+        yield from part.consts
+        part = part.jaxpr
+    if isinstance(part, core.Jaxpr):
+        for equation in part.eqns:
+            yield from (x.val for x in equation.invars if isinstance(x, core.Literal))
+            yield from _constants(list(equation.params.values()))
+    elif isinstance(part, list | tuple):
+        for child in part:
+            yield from _constants(child)
+
+
+class Cache:
+    """The folder of one computation: blocks by number, each a set of named arrays."""
+
+    def __init__(self, folder: str | Path, key: str, about: dict):
+        self.folder = Path(folder) / key
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+        _write(self.folder / "about.json", lambda file: file.write(text.encode()))
+
+    def block(self, number: int, make: Callable[[], dict], like: dict) -> dict:
+        """The arrays of a block: read if they are there and whole, else made and written.
+
+        Args:
+            number: counted from 0.
+            make: returns the arrays, by name.
+            like: the shape and dtype of each, by name.
+        """
+        path = self.folder / f"{number:06d}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in like}
+            if all((a.shape, a.dtype) == like[name] for name, a in arrays.items()):
+                return arrays
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            pass  # missing, or damaged: make it anew
+        arrays = make()
+        _write(path, lambda file: np.savez(file, **arrays))
+        return arrays
+
+
+def _write(path, write):
+    """Put a whole file in place at once: a reader finds the old one or the new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
