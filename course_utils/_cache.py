@@ -8,10 +8,10 @@ import hashlib
 import json
 import os
 import re
-import zipfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jax
 import numpy as np
@@ -38,20 +38,27 @@ def fingerprint(arrays: PyTree, functions: list[tuple[Callable, tuple]], setting
         digest.update(json.dumps(words).encode())
 
     def add_array(array):
-        array = np.ascontiguousarray(array)
+        if jax.dtypes.issubdtype(jax.numpy.result_type(array), jax.dtypes.prng_key):
+            array = jax.random.key_data(array)
+        array = np.asarray(array)
         add(str(array.dtype), array.shape)
-        digest.update(array.data if array.size else b"")
+        digest.update(array.tobytes())
 
-    add(jax.__version__, jax.default_backend(), jax.config.jax_enable_x64, repr(settings))
-    add(str(jax.tree.structure(arrays)))
+    add(jax.__version__, jax.default_backend(), jax.config.jax_enable_x64)
+    add(jax.config.jax_default_prng_impl, jax.config.jax_threefry_partitionable)
+    add(repr(settings), _without_addresses(str(jax.tree.structure(arrays))))
     for leaf in jax.tree.leaves(arrays):
         add_array(leaf)
     for function, arguments in functions:
         traced = jax.make_jaxpr(function)(*arguments)
-        add(re.sub(r" at 0x[0-9a-f]+", "", str(traced)))
+        add(_without_addresses(str(traced)))
         for constant in _constants(traced):
             add_array(constant)
     return digest.hexdigest()
+
+
+def _without_addresses(text):
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 def _constants(part):
@@ -72,10 +79,11 @@ class Cache:
     """The folder of one computation: blocks by number, each a set of named arrays."""
 
     def __init__(self, folder: str | Path, key: str, about: dict):
-        self.folder = Path(folder) / key
+        self.folder = Path(folder).expanduser() / key
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
-        _write(self.folder / "about.json", lambda file: file.write(text.encode()))
+        if not (self.folder / "about.json").exists():
+            write_whole(self.folder / "about.json", lambda file: file.write(text.encode()))
 
     def block(self, number: int, make: Callable[[], dict], like: dict) -> dict:
         """The arrays of a block: read if they are there and whole, else made and written.
@@ -87,25 +95,32 @@ class Cache:
         """
         path = self.folder / f"{number:06d}.npz"
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in like}
             if all((a.shape, a.dtype) == like[name] for name, a in arrays.items()):
                 return arrays
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            pass  # missing, or damaged: make it anew
+        except Exception:  # missing, or damaged in one of the many ways of a zip file
+            pass
         arrays = make()
-        _write(path, lambda file: np.savez(file, **arrays))
+        write_whole(path, lambda file: np.savez(file, **arrays))
         return arrays
 
 
-def _write(path, write):
+def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     """Put a whole file in place at once: a reader finds the old one or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with draft.open("wb") as file:
+        with os.fdopen(handle, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(draft, 0o666 & ~_umask())
         os.replace(draft, path)
     finally:
-        draft.unlink(missing_ok=True)
+        Path(draft).unlink(missing_ok=True)
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

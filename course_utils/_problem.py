@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -27,17 +27,18 @@ Loss = Callable[[PyTree, PyTree], jax.Array]
 
 _NUMBERS_AT_ONCE = 2**25  # per-example gradients in memory at a time, where no batch_size is given
 _NORMS_SAMPLED = 1024  # examples whose gradient norms are averaged for the check of the optimum
+_EXAMPLES_TRIED = 4096  # examples whose curvatures are looked at where LiSSA has diverged
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a compiled function is compiled for."""
+    """What a compiled function is compiled for, besides a solver."""
 
     loss_fn: Loss
-    solver: CG | Exact | LiSSA
     curvature: str
     batch_size: int | None
     counts: tuple[bool, ...]  # which leaves of the params
+    stamp: str = ""  # of the losses as they are now, where scores are kept on disk
 
 
 class Point(NamedTuple):
@@ -54,6 +55,7 @@ class Problem(NamedTuple):
 
     setting: Setting
     point: Point
+    solver: CG | Exact | LiSSA
     shift: PyTree  # what refit-mean adds to each gradient: l2 * params, or zero
     n: int
 
@@ -88,9 +90,9 @@ def pose(
     check_finite("params", params)
     check_finite("train", train)
     l2 = trees.broadcast_prefix(l2, params, "l2")
-    trees.check_nonnegative("l2", l2)
+    l2 = trees.nonnegative_floats("l2", l2)
     counts = _counting(params, select)
-    setting = Setting(loss_fn, solver, curvature, batch_size, counts)
+    setting = Setting(loss_fn, curvature, batch_size, counts)
     free, _ = trees.partition(params, counts)
     l2, _ = trees.partition(l2, counts)
     point = Point(params, train, l2, float(damping))
@@ -103,7 +105,7 @@ def pose(
                 f"params are not at an optimum: the gradient of R has norm {slope:.3g}, above 1e-3 "
                 f"of {typical:.3g}, the mean norm for one example"
             )
-    return Problem(setting, point, shift, n)
+    return Problem(setting, point, solver, shift, n)
 
 
 def check_name(argument, value, allowed):
@@ -157,23 +159,33 @@ class Solved(NamedTuple):
     norms: np.ndarray  # of the right-hand sides that ``info`` speaks of
 
 
-def solve_in_blocks(problem, rows_of, keep, n, advance, per=1):
+def prepared(problem):
+    """What the solver can find before a right-hand side is known; refused where it is useless."""
+    solver = problem.solver
+    if not solver.needs_preparation():
+        return None
+    found = _prepare(solver.static(), problem.setting, problem.point)
+    solver.check(found)
+    return found
+
+
+def solve_in_blocks(problem, rows_of, keep, n, advance, per=1, found=None):
     """Solve for n rows of ``per`` right-hand sides, and keep ``keep(indices, rows, x)`` of a block.
 
     ``rows_of(indices)`` are right-hand sides, those of one row together. All blocks have one shape,
     compiled once; where the last would be shorter it repeats the last row, and the repetitions are
-    dropped. ``advance(block, number of rows)`` is called with each finished block.
+    dropped. ``advance(block, number of rows)`` is called with each finished block. ``found`` is
+    what ``prepared`` returned, if it was called before.
     """
-    setting, point = problem.setting, problem.point
-    prepared = _prepare(setting, point)
-    setting.solver.check(prepared)
-    num_blocks = max(1, -(-n * per // setting.solver.solved_at_once()))
+    setting, point, solver = problem.setting, problem.point, problem.solver
+    arguments = solver.arguments(prepared(problem) if found is None else found)
+    num_blocks = max(1, -(-n * per // solver.solved_at_once()))
     size = max(1, -(-n // num_blocks))
     results = []
     for start in range(0, max(n, 1), size):
         block = np.minimum(np.arange(start, start + size), n - 1)
         rows = rows_of(block) if n else trees.zero_rows(problem.shift, per)
-        x, info, norms = _solve(setting, point, prepared, rows)
+        x, info, norms = _solve(solver.static(), setting, point, arguments, rows)
         results.append(Solved(keep(block, rows, x), *_worst(info, norms, per)))
         advance(results[-1], min(size, n - start))
     solved = trees.stack_blocks(results, n)
@@ -228,17 +240,31 @@ def failures(problem, solved, noun, names=None):
         words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[short]])))
         worst = (info.residual_norm[short] / norms[short]).max()
         steps = info.num_steps[short].max()
+        cure = ""
+        if isinstance(problem.solver, LiSSA):
+            cure = "; raise recursion_depth against bias, and num_samples, batch_size or scale"
+            cure += " against noise"
         _warn(
             f"{_some(noun, names[short])}: not converged ({words}) after {steps} steps, with a "
-            f"relative residual of up to {worst:.2g}; their rows are kept"
+            f"relative residual of up to {worst:.2g}; their rows are kept{cure}"
         )
     return indefinite | broken
+
+
+def warn_of_undetermined_refits(moves, failed, names):
+    """Warn of rows of NaN whose solves did not fail: refits that nothing determines."""
+    lost = ~np.isfinite(trees.ravel_rows(moves)).all(axis=1) & ~failed
+    if lost.any():
+        _warn(
+            f"{_some('training points', names[lost])}: without them the fit is not determined "
+            "(leverage 1), and their rows are NaN"
+        )
 
 
 def _cure_of_divergence(problem, info):
     setting, point = problem.setting, problem.point
     lowest, missing = map(float, _missing_curvature(setting, point))
-    sufficient = float(_sufficient_scale(setting, point))
+    sufficient = 1.1 * float(_largest_example_curvature(setting, point))
     cures = []
     if lowest < 0:
         cures.append(
@@ -247,10 +273,10 @@ def _cure_of_divergence(problem, info):
         )
     if info.scale[0] < sufficient:
         cures.append(
-            f"raise scale above {sufficient:.3g}, 1.1 times the largest mini-batch curvature found "
-            f"(it is {info.scale[0]:.3g})"
+            f"raise scale above {sufficient:.3g}, 1.1 times the largest curvature of one training "
+            f"example (it is {info.scale[0]:.3g})"
         )
-    return "; " + ", and ".join(cures or ["raise scale, or batch_size"])
+    return "; " + ", and ".join(cures or ["raise scale or batch_size"])
 
 
 def _some(noun, names):
@@ -321,17 +347,37 @@ def gradients(setting, measure, params, data):
         return trees.map_rows(lambda z: slope(free, z), data, rows_at_once(setting, free))
 
 
-@partial(jax.jit, static_argnums=0)
-def _prepare(setting, point):
-    return setting.solver.prepare(*_system(setting, point))
+@partial(jax.jit, static_argnums=(0, 1))
+def _prepare(solver, setting, point):
+    return solver.prepare(*_system(setting, point))
 
 
-@partial(jax.jit, static_argnums=0)
-def _solve(setting, point, prepared, rows):
+@partial(jax.jit, static_argnums=(0, 1))
+def _solve(solver, setting, point, arguments, rows):
     """x with H_d x = row for every row, their SolveInfo, and the norms of the rows."""
     system, _ = _system(setting, point)
-    x, info = setting.solver.solve(prepared, system, rows)
+    x, info = solver.solve(arguments, system, rows)
     return x, info, jax.vmap(trees.norm)(rows)
+
+
+@partial(jax.jit, static_argnums=0)
+def _largest_example_curvature(setting, point):
+    """Of H_d for one example alone: the largest among 4096 of them, by power iteration.
+
+    The curvature of a mini-batch is a mean of these and cannot be larger.
+    """
+    n = trees.num_rows(point.train)
+    spread = np.unique(np.linspace(0, n - 1, min(n, _EXAMPLES_TRIED)).astype(int))
+    rows = lambda i: trees.take_rows(point.train, i[None])
+
+    def of_example(i):
+        (matvec, _), like = _system(setting, point._replace(train=rows(i)))
+        return solvers.stretch(matvec, trees.random_like(jax.random.key(0), like), 20)
+
+    _, like = _system(setting, point)
+    at_once = min(rows_at_once(setting, like), len(spread))
+    with jax.default_matmul_precision("highest"):
+        return jnp.max(trees.map_rows(of_example, jnp.asarray(spread), at_once))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -346,9 +392,3 @@ def _missing_curvature(setting, point):
     below = jnp.min(ritz.eigenvalues - ritz.residual_norms)
     rounding = 10 * trees.epsilon(like) * jnp.max(jnp.abs(ritz.eigenvalues))
     return ritz.eigenvalues[0], jnp.maximum(-below, rounding)
-
-
-@partial(jax.jit, static_argnums=0)
-def _sufficient_scale(setting, point):
-    """The scale that ``LiSSA(scale=None)`` takes: 1.1 times the largest mini-batch curvature."""
-    return replace(setting.solver, scale=None).prepare(*_system(setting, point))

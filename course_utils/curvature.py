@@ -252,8 +252,11 @@ def hessian_sampler(
         ValueError: as ``hessian_mvp``, and if there is no example.
         TypeError: as ``hessian_mvp``.
     """
+    trees.check_floating("params", params)
+    check_curvature(loss_fn, curvature)
     check_batch_size(batch_size)
     n = trees.num_rows(data)
+    l2 = trees.broadcast_prefix(l2, params, "l2")
     if batch_size is None or n == 0:
         raise ValueError(f"a mini-batch needs a batch_size and data: got {batch_size} and {n} rows")
     data = jax.tree.map(jnp.asarray, data)
@@ -487,6 +490,6 @@ def check_curvature(loss_fn: Hashable, curvature: str) -> None:
 
 def check_batch_size(batch_size: int | None) -> None:
     """Raise ``ValueError`` unless ``batch_size`` is ``None`` or a positive whole number."""
-    whole = isinstance(batch_size, int | np.integer) and batch_size >= 1
-    if batch_size is not None and not whole:
+    whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
+    if batch_size is not None and not (whole and batch_size >= 1):
         raise ValueError(f"batch_size must be None or a positive whole number, got {batch_size!r}")

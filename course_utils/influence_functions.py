@@ -19,10 +19,9 @@ $\nabla\ell(z_i)$.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ import numpy as np
 
 from course_utils import _cache, _problem, trees
 from course_utils.curvature import Composition
-from course_utils.solvers import CG, Exact, LiSSA, SolveInfo
+from course_utils.solvers import CG, Exact, LiSSA, SolveInfo, default_tol
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
@@ -95,7 +94,7 @@ class Influence:
         ``{"convention": …, "test_points": {"0": {…}, …}}``; each test point has its ``label``
         (null without ``labels``), ``num_in_dataset`` (its index), ``time_calc_influence_s``,
         ``influence`` (n scores), and ``harmful`` and ``helpful`` (training indices, at most k).
-        Scores that are NaN become null, with empty lists beside them.
+        Scores that are NaN or infinite become null; beside NaN the lists are empty.
 
         Args:
             path: of the file; it is replaced as a whole.
@@ -104,29 +103,28 @@ class Influence:
             k: how many helpful and harmful points to list.
 
         Raises:
-            ValueError: if there are not n_test labels, or k is negative.
+            ValueError: if there are not n_test labels, JSON cannot hold one, or k is negative.
         """
-        labels = [None] * len(self.scores) if labels is None else np.asarray(labels).tolist()
-        if len(labels) != len(self.scores):
-            raise ValueError(f"{len(self.scores)} test points have {len(labels)} labels")
+        labels = _json_labels(labels, len(self.scores))
         helpful, harmful = self.helpful(k), self.harmful(k)
-        draft = Path(f"{path}.{os.getpid()}.part")
-        try:
-            with draft.open("w", encoding="utf-8") as file:
-                file.write(f'{{"convention": {json.dumps(self.convention)}, "test_points": {{')
-                for t, scores in enumerate(self.scores):
-                    failed = bool(np.isnan(scores).any())
-                    point = {"label": labels[t], "num_in_dataset": t}
-                    if time:
-                        point["time_calc_influence_s"] = _number_or_none(self.seconds[t])
-                    point["influence"] = [_number_or_none(score) for score in scores.tolist()]
-                    point["harmful"] = [] if failed else harmful[t].tolist()
-                    point["helpful"] = [] if failed else helpful[t].tolist()
-                    file.write(f'{"," if t else ""}\n"{t}": {json.dumps(point, allow_nan=False)}')
-                file.write("\n}}\n")
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
+        if not Path(path).parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {Path(path).parent}")
+
+        def write(file):
+            put = lambda text: file.write(text.encode())
+            put(f'{{"convention": {json.dumps(self.convention)}, "test_points": {{')
+            for t, scores in enumerate(self.scores):
+                failed = bool(np.isnan(scores).any())
+                point = {"label": labels[t], "num_in_dataset": t}
+                if time:
+                    point["time_calc_influence_s"] = _number_or_none(self.seconds[t])
+                point["influence"] = [_number_or_none(score) for score in scores.tolist()]
+                point["harmful"] = [] if failed else harmful[t].tolist()
+                point["helpful"] = [] if failed else helpful[t].tolist()
+                put(f'{"," if t else ""}\n"{t}": {json.dumps(point, allow_nan=False)}')
+            put("\n}}\n")
+
+        _cache.write_whole(Path(path), write)
 
     def save(self, path: str | Path) -> None:
         """Write everything to one ``.npz`` file, without pickle.
@@ -259,9 +257,17 @@ def influence(
     kept = gradients == "kept" or (gradients == "auto" and n_test >= _KEPT_FROM)
     convention = _convention(removal, curvature, float(damping), test_loss_fn, select)
 
+    found = None
+    if cache_dir is not None:
+        key, about = _key(problem, measure, test, kept, convention)
+        problem = problem._replace(setting=replace(problem.setting, stamp=key))
+
     def scored(indices, advance):  # what is known of these test points
+        nonlocal found
         began = time.perf_counter()
-        solved = _solve_for_tests(problem, measure, trees.take_rows(test, indices), advance)
+        found = _problem.prepared(problem) if found is None else found
+        some = trees.take_rows(test, indices)
+        solved = _solve_for_tests(problem, measure, some, advance, found)
         scores = np.asarray(
             _scores(problem.setting, kept, problem.point, solved.kept, problem.shift)
         )
@@ -270,12 +276,14 @@ def influence(
     with _problem.bar(n_test, "test points", progress) as advance:
         if n_test == 0:
             solved = _solve_for_tests(problem, measure, test, advance)
-            scores, seconds = np.zeros((0, problem.n), trees.dtype(solved.kept)), np.zeros(0)
+            solved = solved if cache_dir is None else solved._replace(kept=None)
+            scalar = trees.dtype(problem.shift)
+            scores, seconds = np.zeros((0, problem.n), scalar), np.zeros(0)
         elif cache_dir is None:
             scores, solved, elapsed = scored(np.arange(n_test), advance)
             seconds = np.full(n_test, elapsed / n_test)
         else:
-            cache = _cache_of(cache_dir, problem, measure, test, kept, convention)
+            cache = _cache.Cache(cache_dir, key, about)
             scores, solved, seconds = _scored_in_blocks(cache, scored, problem, n_test, advance)
     failed = _problem.failures(problem, solved, "test points")
     s = None if solved.kept is None else trees.blank_rows(solved.kept, failed)
@@ -389,7 +397,8 @@ def influence_on_params(
 
     Returns:
         Pytree like ``params`` with a leading axis of k (``None`` for leaves that ``select`` leaves
-        out). Rows whose solve failed are NaN.
+        out). Rows whose solve failed are NaN; with ``corrected=True`` so are, with a warning, those
+        whose refit is not determined (leverage 1: nothing else holds some direction in place).
 
     Raises:
         TypeError: ``corrected=True`` for a loss that was not composed.
@@ -405,7 +414,7 @@ def influence_on_params(
     rows = _problem.checked_gradients(problem, loss_fn, chosen, "loss_fn", problem.shift)
     per, rows_of = 1, lambda block: trees.take_rows(rows, block)
     keep = lambda block, rows, x: trees.scale(1 / problem.n, x)
-    if corrected:
+    if corrected and len(indices) > 0:
         if removal == "refit-mean":
             l2 = trees.scale(1 - 1 / problem.n, problem.point.l2)
             problem = problem._replace(point=problem.point._replace(l2=l2))
@@ -416,6 +425,8 @@ def influence_on_params(
     with _problem.bar(len(indices), "training points", progress) as advance:
         solved = _problem.solve_in_blocks(problem, rows_of, keep, len(indices), advance, per)
     failed = _problem.failures(problem, solved, "training points", indices)
+    if corrected:
+        _problem.warn_of_undetermined_refits(solved.kept, failed, indices)
     return trees.blank_rows(solved.kept, failed)
 
 
@@ -481,7 +492,7 @@ def _checked_test(problem, test, test_loss_fn):
     return test
 
 
-def _solve_for_tests(problem, measure, test, advance):
+def _solve_for_tests(problem, measure, test, advance, found=None):
     name = "loss_fn" if measure is problem.setting.loss_fn else "test_loss_fn"
     rows = _problem.checked_gradients(problem, measure, test, name)
     return _problem.solve_in_blocks(
@@ -490,24 +501,37 @@ def _solve_for_tests(problem, measure, test, advance):
         lambda block, rows, x: x,
         trees.num_rows(test),
         advance,
+        found=found,
     )
 
 
-def _cache_of(cache_dir, problem, measure, test, kept, convention):
-    """The cache of these scores: its key has everything that they depend on."""
+def _key(problem, measure, test, kept, convention):
+    """The name of these scores, from everything that they depend on; and what to say of them."""
     setting, point = problem.setting, problem.point
-    example, asked = (trees.take_rows(data, 0) for data in (point.train, test))
-    functions = [(jax.grad(setting.loss_fn), (point.params, example))]
-    functions += [(jax.grad(measure), (point.params, asked))]
+    one = lambda data: jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), data)
+    example, params = one(point.train), point.params
+    functions = [(_derivatives(setting.loss_fn), (params, example))]
+    functions += [(_derivatives(measure), (params, one(test)))]
     if setting.curvature == "ggn":  # the same loss can be cut into two parts in several ways
         predict, criterion = setting.loss_fn.predict, setting.loss_fn.criterion
-        z = jax.eval_shape(predict, point.params, example[0])
-        functions += [(predict, (point.params, example[0]))]
-        functions += [(jax.grad(criterion), (z, example[1]))]
-    settings = (setting.solver, setting.curvature, setting.batch_size, setting.counts, kept)
+        z = jax.eval_shape(predict, params, example[0])
+        functions += [(_derivatives(lambda p, x: predict(p, x).sum()), (params, example[0]))]
+        functions += [(_derivatives(criterion), (z, example[1]))]
+    settings = (problem.solver, setting.curvature, setting.batch_size, setting.counts, kept)
     key = _cache.fingerprint((point, test, problem.shift), functions, (convention, *settings))
     about = {"convention": convention, "n_test": trees.num_rows(test), "n_train": problem.n}
-    return _cache.Cache(cache_dir, key, about | {"solver": repr(setting.solver)})
+    return key, about | {"solver": repr(problem.solver)}
+
+
+def _derivatives(f):
+    """All that is ever taken of f in its first argument: with the rules that f brings for each."""
+
+    def traced(params, example):
+        of_params = lambda params: f(params, example)
+        forward = lambda g: jax.jvp(g, (params,), (params,))
+        return forward(of_params), forward(jax.grad(of_params))
+
+    return traced
 
 
 def _scored_in_blocks(cache, scored, problem, n_test, advance):
@@ -599,11 +623,27 @@ def _one_step(rows, x, H_z, n):
     def step(U, solved, C):
         u, V = solved[0], solved[1:]  # A^-1 g, (p,), and A^-1 U^T, (k, p)
         inner = jnp.eye(k, dtype=C.dtype) - C @ (U @ V.T)
-        return (u + jnp.linalg.solve(inner, C @ (U @ u)) @ V) / n
+        smallest = jnp.linalg.svd(inner, compute_uv=False)[-1]
+        determined = smallest > 10 * default_tol(like)  # else 1 - leverage is a rounding error
+        move = (u + jnp.linalg.solve(inner, C @ (U @ u)) @ V) / n
+        return jnp.where(determined, move, jnp.nan)
 
     with jax.default_matmul_precision("highest"):
         return trees.unravel_rows(jax.vmap(step)(blocks(rows)[:, 1:], blocks(x), H_z / n), like)
 
 
 def _number_or_none(x):
-    return None if np.isnan(x) else float(x)
+    return float(x) if np.isfinite(x) else None
+
+
+def _json_labels(labels, n):
+    if labels is None:
+        return [None] * n
+    if isinstance(labels, str) or np.ndim(labels) != 1 or len(labels) != n:
+        raise ValueError(f"labels must be {n} numbers or words, one per test point: got {labels!r}")
+    labels = [label.item() if hasattr(label, "item") else label for label in labels]
+    for t, label in enumerate(labels):
+        fits = label is None or isinstance(label, str | bool | int)
+        if not fits and not (isinstance(label, float) and np.isfinite(label)):
+            raise ValueError(f"labels[{t}] must be a finite number or a word, got {label!r}")
+    return labels

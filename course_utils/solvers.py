@@ -113,9 +113,7 @@ def cg(
     def solve(matvec, b):
         # A solve is linear in b. Divided by a power of two near max|b|, an exact operation, its
         # squares neither under- nor overflow.
-        size = trees.max_abs(b)
-        size = jnp.ldexp(jnp.full((), 0.5, size.dtype), jnp.frexp(size)[1])
-        size = jnp.where(jnp.isfinite(size) & (size > 0), size, 1)
+        size = _power_of_two(b)
         divide = lambda v: jax.tree.map(lambda leaf: leaf / size.astype(leaf.dtype), v)
         start = None if x0 is None else divide(x0)
         x, info = _cg(matvec, divide(b), start, tol, atol / size, maxiter, M)
@@ -130,6 +128,13 @@ def cg(
 
     with jax.default_matmul_precision("highest"):
         return jax.lax.custom_linear_solve(matvec, b, solve, symmetric=True, has_aux=True)
+
+
+def _power_of_two(b):
+    """A power of two near max|b|; 1 where that is zero or not finite. Shape ()."""
+    size = trees.max_abs(b)
+    size = jnp.ldexp(jnp.full((), 0.5, size.dtype), jnp.frexp(size)[1])
+    return jnp.where(jnp.isfinite(size) & (size > 0), size, 1)
 
 
 def _as_matvec(A):
@@ -291,9 +296,9 @@ def factorise(matrix: jax.Array) -> Factored:
     positive = jnp.all(jnp.isfinite(factor))
     start = jax.random.normal(jax.random.key(0), matrix.shape[:1], matrix.dtype)
 
-    largest = _stretch(lambda v: jnp.matmul(constant, v, precision="highest"), start, 5)
+    largest = stretch(lambda v: jnp.matmul(constant, v, precision="highest"), start, 5)
     inverse = lambda v: jax.scipy.linalg.cho_solve((factor, True), v)
-    estimate = lambda: 1 / _stretch(inverse, start, 5)
+    estimate = lambda: 1 / stretch(inverse, start, 5)
     exact = lambda: jnp.linalg.eigvalsh(constant)[0]
     smallest = jax.lax.cond(positive, estimate, exact)
     # Rounding leaves an eigenvalue of exactly zero at up to about eps / 2 times the largest one.
@@ -362,8 +367,10 @@ def neumann(
     """
     _check_count("num_terms", num_terms, least=1)
     _check_positive("scale", scale)
-    matvec = _checked_products(matvec, b)
-    return _lissa_of_one(matvec, b, None, scale, num_terms - 1, 1, 0.0, tol, matvec)
+    if tol is not None:
+        _check_nonnegative("tol", tol)
+    matvec = _checked_products("matvec", matvec, b)
+    return _lissa_of_one(matvec, b, None, scale, num_terms - 1, 1, 1, tol, matvec)
 
 
 def lissa(
@@ -415,10 +422,11 @@ def lissa(
     Returns:
         ``(x, SolveInfo)``; all NaN if the status is "diverged" or "non-finite". A run is stopped
         where h has grown beyond 100 (k + 1) ‖b‖: where every step contracts it cannot exceed
-        (k + 1) ‖b‖. It can be transformed by ``jit`` and ``vmap``; for derivatives take ``cg``.
+        (k + 1) ‖b‖. It can be transformed by ``jit`` and ``vmap``, over ``matvec``, ``b``, ``key``,
+        ``scale``, ``damping`` and ``tol``; for derivatives take ``cg``.
 
     Raises:
-        TypeError: if ``num_samples`` is above 1 without a key.
+        TypeError: if ``num_samples`` is above 1 without a key, or ``matvec`` is a matrix with one.
         ValueError: if ``b`` is not floating-point, a product does not match it, or a number is out
             of range.
 
@@ -428,18 +436,27 @@ def lissa(
     """
     _check_lissa(scale, recursion_depth, num_samples, average, tol)
     _check_nonnegative("damping", damping)
+    if key is not None and not callable(matvec):
+        raise TypeError("with a key, matvec must be a function (v, key) -> product")
     if key is None and num_samples > 1:
         raise TypeError("num_samples above 1 needs a key: without one all runs are the same")
     damped = lambda product: lambda v, *key: trees.add_scaled(product(v, *key), damping, v)
-    if key is None:
-        certify = matvec if certify is None else certify
-    certify = None if certify is None else damped(_checked_products(certify, b))
+    if key is None and certify is None:
+        certify = matvec
     extra = () if key is None else (key,)
-    matvec = damped(_checked_products(matvec, b, *extra))
+    exact, matvec = certify, damped(_checked_products("matvec", matvec, b, *extra))
+    certify = None if exact is None else damped(_checked_products("certify", exact, b))
     if scale is None:
         with jax.default_matmul_precision("highest"):
             scale = _sufficient_scale(matvec, b, key)
-    return _lissa_of_one(matvec, b, key, scale, recursion_depth, num_samples, average, tol, certify)
+    averaged = _num_averaged(average, recursion_depth)
+    return _lissa_of_one(
+        matvec, b, key, scale, recursion_depth, num_samples, averaged, tol, certify
+    )
+
+
+def _num_averaged(average, depth):
+    return max(1, round(average * depth))
 
 
 def _lissa_of_one(matvec, b, key, *settings):
@@ -448,67 +465,84 @@ def _lissa_of_one(matvec, b, key, *settings):
     return trees.take_rows(x, 0), trees.take_rows(info, 0)
 
 
-def _lissa(matvec, rows, key, scale, depth, num_samples, average, tol, certify):
-    """``lissa`` for several right-hand sides that share their samples: one loop for all of them."""
+def _lissa(matvec, rows, *settings):
+    """``lissa`` for several right-hand sides that share their samples: one loop for all of them.
+
+    A solve is linear in b: as in ``cg``, each row is divided by a power of two.
+    """
+    times = jax.vmap(trees.scale)
+    size = jax.vmap(_power_of_two)(rows)  # (n,)
     with jax.default_matmul_precision("highest"):
-        return _lissa_loop(matvec, rows, key, scale, depth, num_samples, average, tol, certify)
+        x, info = _lissa_loop(matvec, times(1 / size, rows), *settings)
+    x = times(size, x)
+    finite = jnp.isfinite(jax.vmap(trees.max_abs)(x)) | (info.status >= DIVERGED)
+    status = jnp.where(finite, info.status, NON_FINITE).astype(jnp.int32)
+    return x, info._replace(
+        converged=info.converged & finite, residual_norm=info.residual_norm * size, status=status
+    )
 
 
 _STEPS_UNCHECKED = 64  # how many steps may pass before growth is looked at
 
 
-def _lissa_loop(matvec, rows, key, scale, depth, num_samples, average, tol, certify):
+def _lissa_loop(matvec, rows, key, scale, depth, num_samples, num_averaged, tol, certify):
     keys = jnp.zeros(num_samples) if key is None else jax.random.split(key, num_samples)
     each_row, b_norm = jax.vmap(lambda v: trees.norm(v)), jax.vmap(trees.norm)(rows)
-    num_averaged = max(1, round(average * depth))
 
     def of_sample(k, key, h):  # one step of one run, on all rows with one sample
         A_k = matvec if key is None else lambda v: matvec(v, jax.random.fold_in(key, k))
         return jax.vmap(lambda b, v: trees.add_scaled(trees.add(b, v), -1 / scale, A_k(v)))(rows, h)
 
     def step(k, state):
-        h, total = state
+        h, mean = state
         if key is None:
             h = jax.vmap(lambda h: of_sample(k, None, h))(h)
         else:
             h = jax.vmap(lambda key, h: of_sample(k, key, h))(keys, h)
-        return h, trees.add_scaled(total, jnp.where(k >= depth - num_averaged, 1, 0), h)
+        number = k + 1 - (depth - num_averaged)  # among those that are averaged, from 1
+        share = jnp.where(number > 0, 1 / jnp.maximum(number, 1), 0)
+        return h, trees.add_scaled(mean, share, trees.subtract(h, mean))
 
     def some_steps(state):
-        k, h, total, growing = state
+        k, h, mean, growing = state
         end = jnp.minimum(k + _STEPS_UNCHECKED, depth)
-        h, total = jax.lax.fori_loop(k, end, step, (h, total))
+        h, mean = jax.lax.fori_loop(k, end, step, (h, mean))
         length = jax.vmap(each_row)(h)  # (num_samples, n)
         fits = length <= 100 * (end + 1) * b_norm  # NaN does not
-        return end, h, total, growing | jnp.any(~fits, axis=0)
+        return end, h, mean, growing | jnp.any(~fits, axis=0)
 
     running = lambda state: (state[0] < depth) & ~jnp.all(state[3])
     start = jax.tree.map(lambda b: jnp.broadcast_to(b, (num_samples, *b.shape)), rows)
     nothing = jnp.zeros(b_norm.shape, bool)
     state = jnp.int32(0), start, trees.zeros_like(start), nothing
-    k, h, total, growing = jax.lax.while_loop(running, some_steps, state)
-    summed, count = (total, num_averaged) if depth else (h, 1)
-    mean = jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0) / count / scale, summed)
-    x = jax.tree.map(lambda mean, b: mean.astype(b.dtype), mean, rows)
+    k, h, mean, growing = jax.lax.while_loop(running, some_steps, state)
+    mean = trees.where(jnp.asarray(depth) > 0, mean, h)
+    x = jax.tree.map(lambda mean, b: (jnp.mean(mean, 0) / scale).astype(b.dtype), mean, rows)
     return _certified(x, rows, b_norm, k, growing, scale, tol, certify)
 
 
 def _certified(x, rows, b_norm, num_steps, growing, scale, tol, certify):
     """Blank the rows that failed, and say of every row how it went."""
-    none = jnp.full(b_norm.shape, jnp.nan, b_norm.dtype)
-    residual_norm, curvature = none, none + jnp.inf
+    failed = growing | ~jnp.isfinite(jax.vmap(trees.max_abs)(x))
+    broken = ~jnp.isfinite(b_norm) | ~jnp.isfinite(scale)
+    residual_norm = jnp.full(b_norm.shape, jnp.nan, b_norm.dtype)
+    curvature = residual_norm + jnp.inf
     if certify is not None:
-        A_x = jax.vmap(certify)(x)
-        residual_norm = jax.vmap(trees.norm)(trees.subtract(rows, A_x))
-        x_x = jax.vmap(trees.vdot)(x, x)
-        curvature = jnp.where(x_x > 0, jax.vmap(trees.vdot)(x, A_x) / x_x, jnp.inf)
+        probe = jax.vmap(trees.where)(failed, rows, x)  # a matrix with NaN is told from growth
+        A_x = jax.vmap(certify)(probe)
+        gap = jax.vmap(trees.norm)(trees.subtract(rows, A_x))
+        broken = broken | ~jnp.isfinite(gap)
+        residual_norm = jnp.where(failed, jnp.nan, gap)
+        length = jax.vmap(trees.norm)(probe)
+        unit = lambda v: jax.vmap(trees.scale)(1 / jnp.where(length > 0, length, 1), v)
+        stretch = jax.vmap(trees.vdot)(unit(probe), unit(A_x))
+        curvature = jnp.where((length > 0) & ~failed, stretch, jnp.inf)
     target = (default_tol(rows) if tol is None else tol) * b_norm
     status = jnp.where(residual_norm <= target, CONVERGED, MAXITER)
     negative = curvature < -10 * trees.epsilon(rows) * scale
     status = jnp.where(negative, INDEFINITE, status)
-    finite = jnp.isfinite(jax.vmap(trees.max_abs)(x))
-    status = jnp.where(growing | ~finite, DIVERGED, status)
-    status = jnp.where(jnp.isfinite(b_norm), status, NON_FINITE).astype(jnp.int32)
+    status = jnp.where(failed, DIVERGED, status)
+    status = jnp.where(broken, NON_FINITE, status).astype(jnp.int32)
     x = trees.blank_rows(x, (status == DIVERGED) | (status == NON_FINITE))
     steps = jnp.full(b_norm.shape, num_steps, jnp.int32)
     scales = jnp.full(b_norm.shape, scale, b_norm.dtype)
@@ -523,15 +557,15 @@ def _sufficient_scale(matvec, like, key):
     """1.1 times the largest curvature of the matrix, or of any of 64 sampled ones."""
     start = trees.random_like(jax.random.key(0), like)
     if key is None:
-        largest = _stretch(matvec, start, 50)
+        largest = stretch(matvec, start, 50)
     else:
-        of_batch = lambda key: _stretch(lambda v: matvec(v, key), start, 20)
+        of_batch = lambda key: stretch(lambda v: matvec(v, key), start, 20)
         keys = jax.random.split(jax.random.fold_in(key, 1), _BATCHES_TRIED)
         largest = jnp.max(jax.lax.map(of_batch, keys))
-    return jnp.where(largest > 0, 1.1 * largest, 1)
+    return jnp.where(largest == 0, 1, 1.1 * largest)  # NaN stays
 
 
-def _stretch(matvec, start, num_steps):
+def stretch(matvec, start, num_steps):
     """How much products lengthen a vector in the end: power iteration, from below."""
 
     def step(_, state):
@@ -543,12 +577,12 @@ def _stretch(matvec, start, num_steps):
     return jax.lax.fori_loop(0, num_steps, step, (start, zero))[1]
 
 
-def _checked_products(matvec, b, *key):
+def _checked_products(name, matvec, b, *key):
     """``matvec`` as a function, refused unless its products are like ``b``."""
     trees.check_floating("b", b)
     matvec = _as_matvec(matvec)
     b = jax.tree.map(jnp.asarray, b)
-    trees.check_like("matvec(b)", jax.eval_shape(matvec, b, *key), "b", b)
+    trees.check_like(f"{name}(b)", jax.eval_shape(matvec, b, *key), "b", b)
     return matvec
 
 
@@ -557,25 +591,29 @@ def _check_lissa(scale, recursion_depth, num_samples, average, tol):
         _check_positive("scale", scale)
     _check_count("recursion_depth", recursion_depth, least=1)
     _check_count("num_samples", num_samples, least=1)
-    if not 0 <= average <= 1:
+    if not _is_number(average) or not 0 <= average <= 1:
         raise ValueError(f"average must lie between 0 and 1, got {average!r}")
-    if not 0 <= tol < np.inf:
-        raise ValueError(f"tol must be finite and at least 0, got {tol!r}")
+    _check_nonnegative("tol", tol)
 
 
 def _check_count(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not least <= value < 2**31:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
 def _check_positive(name, value):
-    if not isinstance(value, jax.core.Tracer) and not 0 < value < np.inf:
+    if not isinstance(value, jax.core.Tracer) and not (_is_number(value) and 0 < value < np.inf):
         raise ValueError(f"{name} must be finite and positive, got {value!r}")
 
 
 def _check_nonnegative(name, value):
-    if not isinstance(value, jax.core.Tracer) and not 0 <= value < np.inf:
+    if not isinstance(value, jax.core.Tracer) and not (_is_number(value) and 0 <= value < np.inf):
         raise ValueError(f"{name} must be finite and at least 0, got {value!r}")
+
+
+def _is_number(value):
+    return not isinstance(value, str | bytes | bool | None) and np.ndim(value) == 0
 
 
 def round_up(x: float) -> str:
@@ -586,6 +624,9 @@ def round_up(x: float) -> str:
 # --------------------------------------------------------------------------------------
 # The same solvers as settings
 # --------------------------------------------------------------------------------------
+
+
+Solution = tuple[PyTree, SolveInfo]
 
 
 class System(NamedTuple):
@@ -614,25 +655,52 @@ class CG:
         if self.maxiter is not None and self.maxiter < 1:
             raise ValueError(f"maxiter must be None or at least 1, got {self.maxiter}")
 
-    def prepare(self, system: System, like: PyTree) -> None:
-        """What can be done before a right-hand side is known: nothing."""
+    def static(self) -> "CG":
+        """What a compiled solve depends on: none of the numbers."""
+        return CG()
+
+    def needs_preparation(self) -> bool:
+        """Whether anything can be done before a right-hand side is known."""
+        return False
+
+    def arguments(self, found: None) -> tuple[float, int]:
+        """The tolerance and the largest number of steps; NaN and −1 for what is ``None``."""
+        return (
+            np.nan if self.tol is None else float(self.tol),
+            -1 if self.maxiter is None else self.maxiter,
+        )
 
     def solved_at_once(self) -> int:
         """How many right-hand sides to batch: on a CPU, few enough to stay in its cache."""
         return 16 if jax.default_backend() == "cpu" else 128
 
-    def check(self, prepared: None) -> None:
+    def check(self, found: None) -> None:
         """Raise where the matrix is known to be useless: only products can tell."""
 
-    def solve(self, prepared: None, system: System, rows: PyTree) -> tuple[PyTree, SolveInfo]:
-        """``cg`` with these settings, for every row."""
-        tol = default_tol(rows) if self.tol is None else self.tol
-        return jax.vmap(lambda b: cg(system.matvec, b, tol=tol, maxiter=self.maxiter))(rows)
+    def solve(self, arguments: tuple, system: System, rows: PyTree) -> Solution:
+        """``cg`` with these numbers, for every row."""
+        tol, maxiter = arguments
+        tol = jnp.where(jnp.isnan(tol), default_tol(rows), tol)
+        p = trees.size(trees.take_rows(rows, 0))
+        maxiter = jnp.where(maxiter < 0, 10 * p, maxiter)
+        return jax.vmap(lambda b: cg(system.matvec, b, tol=tol, maxiter=maxiter))(rows)
 
 
 @dataclass(frozen=True)
 class Exact:
     """The matrix written out and factorised: p² numbers, p³/3 operations, nothing to choose."""
+
+    def static(self) -> "Exact":
+        """What a compiled solve depends on."""
+        return self
+
+    def needs_preparation(self) -> bool:
+        """Whether ``prepare`` has anything to do."""
+        return True
+
+    def arguments(self, found: Factored) -> Factored:
+        """What a solve takes: the factor."""
+        return found
 
     def prepare(self, system: System, like: PyTree) -> Factored:
         """The matrix of ``system`` and its factor, once for all right-hand sides."""
@@ -642,13 +710,13 @@ class Exact:
         """How many right-hand sides to batch: many, as each is a column of one product."""
         return 1024
 
-    def check(self, prepared: Factored) -> None:
+    def check(self, found: Factored) -> None:
         """Raise ``ValueError``, with the smallest eigenvalue, unless the matrix is definite."""
-        check_definite(prepared.status, prepared.smallest)
+        check_definite(found.status, found.smallest)
 
-    def solve(self, prepared: Factored, system: System, rows: PyTree) -> tuple[PyTree, SolveInfo]:
+    def solve(self, arguments: Factored, system: System, rows: PyTree) -> Solution:
         """``direct`` with the factor at hand; a matrix not definite shows in the status."""
-        return jax.vmap(lambda b: _solve_factored(prepared, b))(rows)
+        return jax.vmap(lambda b: _solve_factored(arguments, b))(rows)
 
 
 @dataclass(frozen=True)
@@ -681,37 +749,43 @@ class LiSSA:
         _check_lissa(self.scale, self.recursion_depth, self.num_samples, self.average, self.tol)
         _check_count("batch_size", self.batch_size, least=1)
         _check_count("seed", self.seed, least=0)
+        if self.scale is not None:  # a number, though it may have come as an array
+            object.__setattr__(self, "scale", float(self.scale))
+
+    def static(self) -> "LiSSA":
+        """What a compiled solve depends on: shapes alone."""
+        return LiSSA(num_samples=self.num_samples, batch_size=self.batch_size)
+
+    def needs_preparation(self) -> bool:
+        """Whether the scale is to be found."""
+        return self.scale is None
+
+    def arguments(self, found: jax.Array | None) -> tuple:
+        """Scale, depth, number of iterates averaged, seed and tolerance."""
+        scale = self.scale if found is None else float(found)
+        averaged = _num_averaged(self.average, self.recursion_depth)
+        return scale, self.recursion_depth, averaged, self.seed, float(self.tol)
 
     def prepare(self, system: System, like: PyTree) -> jax.Array:
-        """The scale."""
-        if self.scale is not None:
-            return jnp.asarray(self.scale, trees.dtype(like))
+        """The scale that suffices, from the data."""
         with jax.default_matmul_precision("highest"):
-            scale = _sufficient_scale(system.sampled(self.batch_size), like, self._key())
-        return scale.astype(trees.dtype(like))
-
-    def _key(self):
-        return jax.random.key(self.seed)
+            batch = system.sampled(self.batch_size)
+            return _sufficient_scale(batch, like, jax.random.key(0)).astype(trees.dtype(like))
 
     def solved_at_once(self) -> int:
         """How many right-hand sides to batch: many, as they share their samples."""
         return 128
 
-    def check(self, prepared: jax.Array) -> None:
+    def check(self, found: jax.Array | None) -> None:
         """Raise where the matrix is known to be useless: the scale cannot tell."""
 
-    def solve(self, prepared: jax.Array, system: System, rows: PyTree) -> tuple[PyTree, SolveInfo]:
-        """``lissa`` with these settings, for every row, certified by products with all data."""
+    def solve(self, arguments: tuple, system: System, rows: PyTree) -> Solution:
+        """``lissa`` with these numbers, for every row, certified by products with all data."""
+        scale, depth, num_averaged, seed, tol = arguments
+        scale = jnp.asarray(scale, trees.dtype(rows))
+        key, sampled = jax.random.key(seed), system.sampled(self.batch_size)
         return _lissa(
-            system.sampled(self.batch_size),
-            rows,
-            self._key(),
-            prepared,
-            self.recursion_depth,
-            self.num_samples,
-            self.average,
-            self.tol,
-            system.matvec,
+            *(sampled, rows, key, scale, depth, self.num_samples, num_averaged, tol, system.matvec)
         )
 
 

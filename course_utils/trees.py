@@ -328,12 +328,17 @@ def check_like(name: str, x: PyTree, like_name: str, like: PyTree, *, skip_axes:
             )
 
 
-def check_nonnegative(name: str, numbers: PyTree) -> None:
-    """Raise ``ValueError``, naming the leaf, unless every leaf is a finite number of at least 0."""
+def nonnegative_floats(name: str, numbers: PyTree) -> PyTree:
+    """``numbers`` as Python floats.
+
+    Raises:
+        ValueError: naming the leaf, unless every leaf is a finite number of at least 0.
+    """
     for path, number in jax.tree_util.tree_leaves_with_path(numbers):
         if not 0 <= number < np.inf:
             here = name + jax.tree_util.keystr(path)
             raise ValueError(f"{here} must be finite and at least 0, got {number}")
+    return jax.tree.map(float, numbers)
 
 
 def finite_flags(x: PyTree) -> PyTree:

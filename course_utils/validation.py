@@ -147,7 +147,8 @@ class _Deviations(NamedTuple):
 def _deviations(x):
     mean = x.mean(axis=-1)
     unit = x - mean[..., None]
-    size = np.abs(unit).max(axis=-1)
+    size = np.where(np.ptp(x, axis=-1) > 0, np.abs(unit).max(axis=-1), np.ptp(x, axis=-1))
+    unit = np.where((size == 0)[..., None], 0, unit)  # equal values, whatever their mean rounds to
     return _Deviations(mean, size, unit / np.where(size > 0, size, 1)[..., None])
 
 

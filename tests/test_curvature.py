@@ -452,6 +452,10 @@ def test_a_sampler_refuses_what_the_product_refuses():
     with pytest.raises(ValueError, match="got 1 and 0 rows"):
         curvature.hessian_sampler(loss, jnp.ones(2), np.ones((0, 2)))
     with pytest.raises(TypeError, match="curvature='ggn' needs a loss_fn made by compose"):
-        curvature.hessian_sampler(loss, jnp.ones(2), np.ones((3, 2)), curvature="ggn")(
-            jnp.ones(2), jax.random.key(0)
-        )
+        curvature.hessian_sampler(loss, jnp.ones(2), np.ones((3, 2)), curvature="ggn")
+    with pytest.raises(ValueError, match="batch_size must be None or a positive whole number"):
+        curvature.hessian_sampler(loss, jnp.ones(2), np.ones((3, 2)), batch_size=True)
+    with pytest.raises(ValueError, match="expected a floating-point"):
+        curvature.hessian_sampler(loss, np.arange(2), np.ones((3, 2)))
+    with pytest.raises(ValueError, match="l2 must be a number or a tree prefix"):
+        curvature.hessian_sampler(loss, jnp.ones(2), np.ones((3, 2)), l2=[1.0, 2.0])

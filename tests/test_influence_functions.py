@@ -621,7 +621,7 @@ def test_products_in_blocks_hold_no_more_than_a_block_of_gradients():
     n, p, batch = 8000, 800, 100
     params = jnp.zeros(p)
     loss = lambda w, z: jax.nn.softplus(z @ w)
-    setting = _problem.Setting(loss, CG(), "hessian", batch, (True,))
+    setting = _problem.Setting(loss, "hessian", batch, (True,))
     point = _problem.Point(params, jnp.zeros((n, p)), 0.1, 0.0)
     s = jnp.zeros((2, p))
     for kept in (True, False):
@@ -633,16 +633,23 @@ def test_products_in_blocks_hold_no_more_than_a_block_of_gradients():
 
 
 def test_everything_compiled_asks_for_the_highest_matmul_precision():
-    setting = _problem.Setting(loss_fn, CG(), "hessian", None, (True, True))
-    exact = _problem.Setting(loss_fn, Exact(), "hessian", 7, (True, True))
+    setting = _problem.Setting(loss_fn, "hessian", None, (True, True))
+    blocks = _problem.Setting(loss_fn, "hessian", 7, (True, True))
     point = _problem.Point(PARAMS, (X, Y), {"w": L2, "b": L2}, 0.1)
     rows = trees.zero_rows(PARAMS, 2)
+    found = lambda solver: _problem._prepare(solver, blocks, point)
+    prepared = lambda solver: found(solver) if solver.needs_preparation() else None
+    solve = lambda solver: _problem._solve(
+        *(solver, blocks, point, solver.arguments(prepared(solver)), rows)
+    )
     compiled = {
         "survey": lambda: _problem._survey(setting, point),
         "gradients": lambda: _problem.gradients(setting, loss_fn, PARAMS, (XT, YT)),
-        "prepare": lambda: _problem._prepare(exact, point),
-        "solve": lambda: _problem._solve(setting, point, None, rows),
-        "exact": lambda: _problem._solve(exact, point, _problem._prepare(exact, point), rows),
+        "prepare": lambda: found(Exact()),
+        "cg": lambda: solve(CG()),
+        "exact": lambda: solve(Exact()),
+        "lissa": lambda: solve(LiSSA(num_samples=2)),
+        "scale": lambda: found(LiSSA()),
         "kept": lambda: inf._scores(setting, True, point, rows, PARAMS),
         "on-the-fly": lambda: inf._scores(setting, False, point, rows, PARAMS),
     }
@@ -772,7 +779,7 @@ def test_a_lissa_that_diverges_gives_nan_and_names_a_scale_that_cures_it():
     advised = float(re.search(r"raise scale above (\S+), 1.1 times the largest", words)[1])
     q = 1 / (1 + np.exp(Y * (with_bias(X) @ THETA)))
     largest = (q * (1 - q) * (with_bias(X) ** 2).sum(axis=1)).max() + L2  # of one example
-    assert 0.7 * largest < advised < 1.11 * largest
+    np.testing.assert_allclose(advised, 1.1 * largest, rtol=0.01)
     assert_agree(call(1.01 * advised).scores, DENSE, 0.2)
 
 
@@ -787,6 +794,42 @@ def test_a_lissa_that_diverges_on_an_indefinite_matrix_names_the_damping():
     )
     cured = inf.influence(saddle, SADDLE, PULLS, PULLS[:3], solver=setting, damping=2 * damping)
     assert np.isfinite(cured.scores).all()
+
+
+def test_the_advised_scale_cures_also_where_outliers_are_rare():
+    rng = np.random.default_rng(11)
+    A = rng.normal(size=(1000, 4))
+    A[:15] *= 60  # 64 sampled batches of one miss them in one run of three
+    y = A @ np.ones(4) + rng.normal(size=1000)
+    loss = lambda p, z: 0.5 * (z[0] @ p - z[1]) ** 2
+    theta = np.linalg.solve(A.T @ A / 1000 + 0.01 * np.eye(4), A.T @ y / 1000)
+    call = lambda **options: inf.influence(
+        *(loss, theta, (A, y), (A[100:103], y[100:103])), l2=0.01, solver=LiSSA(**options)
+    )
+    _, words = only_warning(lambda: call(scale=0.5))
+    advised = float(re.search(r"raise scale above (\S+), 1.1 times the largest", words)[1])
+    np.testing.assert_allclose(advised, 1.1 * ((A**2).sum(axis=1).max() + 0.01), rtol=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is slow, but it does not diverge
+        assert np.isfinite(call(scale=1.01 * advised).scores).all()
+
+
+def test_another_lissa_of_the_same_shapes_compiles_nothing():
+    call = lambda **options: inf.influence(
+        *(loss_fn, PARAMS, (X, Y), (XT, YT)), l2=L2, solver=LiSSA(tol=1.0, **options)
+    )
+    call()
+    before = TRACES["loss_fn"]
+    for options in (dict(recursion_depth=300), dict(seed=3), dict(average=0.0)):
+        call(**options)
+    call(scale=20.0)
+    call(scale=30.0, recursion_depth=77)
+    assert TRACES["loss_fn"] == before
+    for solver in (CG(tol=1e-3), CG(maxiter=50), CG(tol=1e-8, maxiter=40)):
+        inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2, solver=solver)
+    first = TRACES["loss_fn"]
+    inf.influence(loss_fn, PARAMS, (X, Y), (XT, YT), l2=L2, solver=CG(tol=1e-7))
+    assert TRACES["loss_fn"] == first
 
 
 # --------------------------------------------------------------------------------------
@@ -851,6 +894,39 @@ def test_the_correction_of_several_outputs_takes_damping_select_and_blocks():
     assert got["w"] is None
     expected = [np.linalg.solve(matrix - E, g) for E, g in zip(each, slopes)]
     np.testing.assert_allclose(np.reshape(got["v"], (21, 12)), expected, rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize("l2", [1, True, np.int64(1), np.float32(1), 1.0, jnp.ones(())])
+def test_l2_is_a_number_of_whatever_type(l2):
+    loss = compose(lambda p, x: x @ p, lambda z, y: 0.5 * (z - y) ** 2)
+    ridge = lambda A, y: np.linalg.solve(A.T @ A / len(y) + np.eye(3), A.T @ y / len(y))
+    full = ridge(X, Y)
+    got = inf.influence_on_params(
+        loss, full, (X, Y), [5], l2=l2, removal="refit-mean", corrected=True, solver=Exact()
+    )
+    np.testing.assert_allclose(got[0], ridge(np.delete(X, 5, 0), np.delete(Y, 5)) - full, rtol=1e-9)
+
+
+def test_a_refit_that_nothing_determines_is_nan_and_named():
+    A = np.array([[1.0, 0], [2, 0], [3, 0], [0, 1]])  # the last point alone holds the second weight
+    y = np.array([1.0, 2.5, 2.8, 7])
+    loss = compose(lambda p, x: x @ p, lambda z, y: 0.5 * (z - y) ** 2)
+    theta = np.linalg.lstsq(A, y, rcond=None)[0]
+    moves, words = only_warning(
+        lambda: inf.influence_on_params(loss, theta, (A, y), [3, 0], corrected=True)
+    )
+    assert np.isnan(moves[0]).all() and np.isfinite(moves[1]).all()
+    assert words.startswith(
+        "training points 3: without them the fit is not determined (leverage 1)"
+    )
+
+
+def test_no_index_is_no_row():
+    for corrected in (False, True):
+        moves = inf.influence_on_params(
+            COMPOSED, PARAMS, (X, Y), np.array([], int), l2=L2, corrected=corrected
+        )
+        assert moves["w"].shape == (0, 3) and moves["b"].shape == (0,)
 
 
 def test_the_correction_needs_a_composed_loss():
@@ -939,13 +1015,13 @@ sys.path.insert(0, {tests!r})
 import test_influence_functions as t
 from course_utils import _cache
 if sys.argv[2] == "kill":
-    write = _cache._write
+    write = _cache.write_whole
     def dies(path, content):
         if path.name == "000001.npz":  # in the middle of a block
             path.with_name("." + path.name + ".draft").write_bytes(b"half")
             os._exit(9)
         write(path, content)
-    _cache._write = dies
+    _cache.write_whole = dies
 from pathlib import Path
 t.cached(Path(sys.argv[1]))
 """
@@ -1052,6 +1128,92 @@ def test_the_key_does_not_depend_on_names_or_on_the_process(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+CHANGING = {"value": 1.0}
+
+
+def test_a_changed_global_does_not_poison_the_cache(tmp_path):
+    loss = lambda params, z: CHANGING["value"] * loss_fn(params, z)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            inf.influence(loss, PARAMS, (X, Y), (XT, YT), l2=L2)  # compiled with 1
+            CHANGING["value"] = 3.0
+            kept = inf.influence(loss, PARAMS, (X, Y), (XT, YT), l2=L2, cache_dir=tmp_path)
+            fresh = inf.influence(
+                lambda params, z: 3.0 * loss_fn(params, z), PARAMS, (X, Y), (XT, YT), l2=L2
+            )
+    finally:
+        CHANGING["value"] = 1.0
+    assert_agree(kept.scores, fresh.scores, 1e-9)
+
+
+def with_rule(slope):
+    """A squared error whose second derivative is a rule of its own."""
+
+    @jax.custom_jvp
+    def residual(r):
+        return r
+
+    residual.defjvp(lambda at, along: (at[0], slope * along[0]))
+
+    @jax.custom_jvp
+    def square(r):
+        return 0.5 * r**2
+
+    square.defjvp(lambda at, along: (0.5 * at[0] ** 2, residual(at[0]) * along[0]))
+    return lambda params, z: square(predict(params, z[0]) - z[1])
+
+
+def test_rules_of_derivatives_random_bits_and_odd_constants_are_part_of_the_key(tmp_path):
+    def add(number, **options):
+        cached(tmp_path, **options)
+        assert len(list(tmp_path.iterdir())) == number
+
+    add(1, loss=with_rule(1.0))
+    add(2, loss=with_rule(3.0))
+    add(3, loss=lambda p, z: loss_fn(p, z) * jax.random.uniform(jax.random.key(0)))
+    key, other = jax.random.key(1), jax.random.key(2)
+    add(4, loss=lambda p, z: loss_fn(p, z) * jax.random.uniform(key))
+    add(5, loss=lambda p, z: loss_fn(p, z) * jax.random.uniform(other))
+    half = jnp.ones(3, jnp.bfloat16)
+    add(6, loss=lambda p, z: loss_fn(p, z) * half.sum().astype(float))
+    add(7, solver=LiSSA(recursion_depth=9))
+    before = jax.config.jax_threefry_partitionable
+    jax.config.update("jax_threefry_partitionable", not before)
+    try:
+        add(8, solver=LiSSA(recursion_depth=9))
+    finally:
+        jax.config.update("jax_threefry_partitionable", before)
+
+
+def test_writers_of_one_cache_do_not_disturb_each_other(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda _: cached(tmp_path).scores, range(6)))
+    for result in results:
+        np.testing.assert_array_equal(result, results[0])
+    assert len(blocks_of(tmp_path)) == 3 and not list(tmp_path.glob("*/.*"))
+
+
+def test_every_byte_of_a_block_may_be_damaged(tmp_path):
+    from course_utils import _cache
+
+    folder = _cache.Cache(tmp_path, "key", {})
+    arrays, like = {"a": np.arange(4.0)}, {"a": ((4,), np.dtype(float))}
+    folder.block(0, lambda: arrays, like)
+    path = tmp_path / "key" / "000000.npz"
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        broken = bytearray(whole)
+        broken[position] ^= 0xFF
+        path.write_bytes(broken)
+        np.testing.assert_array_equal(folder.block(0, lambda: arrays, like)["a"], arrays["a"])
+    np.save(tmp_path / "x.npy", np.ones(3))
+    path.write_bytes((tmp_path / "x.npy").read_bytes())
+    np.testing.assert_array_equal(folder.block(0, lambda: arrays, like)["a"], arrays["a"])
+
+
 def test_failures_are_told_again_when_scores_come_from_the_cache(tmp_path):
     call = lambda: inf.influence(saddle, SADDLE, PULLS, PULLS[:3], cache_dir=tmp_path)
     (first, words), (second, again) = only_warning(call), only_warning(call)
@@ -1061,7 +1223,8 @@ def test_failures_are_told_again_when_scores_come_from_the_cache(tmp_path):
 
 
 def test_a_cache_of_no_test_points_and_a_folder_that_cannot_be_made(tmp_path):
-    assert cached(tmp_path, test=(XT[:0], YT[:0])).scores.shape == (0, 40)
+    nothing = cached(tmp_path, test=(XT[:0], YT[:0]))
+    assert nothing.scores.shape == (0, 40) and nothing.s_test is None
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
         cached(tmp_path / "file")
@@ -1112,8 +1275,16 @@ def test_json_of_a_failed_row_and_of_float32_is_valid(tmp_path):
     assert points["0"]["influence"] == [1.5, -2.5] and points["0"]["label"] == "ä"
     assert points["1"]["influence"] == [None, None]
     assert points["1"]["helpful"] == points["1"]["harmful"] == []
-    with pytest.raises(ValueError, match="2 test points have 3 labels"):
-        result_with(table).to_json(tmp_path / "b", labels=[1, 2, 3])
+    for labels in ([1, 2, 3], "ab", 3):
+        with pytest.raises(ValueError, match="labels must be 2 numbers or words, one per test"):
+            result_with(table).to_json(tmp_path / "b", labels=labels)
+    with pytest.raises(ValueError, match=r"labels\[1\] must be a finite number or a word, got nan"):
+        result_with(table).to_json(tmp_path / "b", labels=[1.0, np.nan])
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        result_with(table).to_json(tmp_path / "none" / "b")
+    result_with([[np.inf, 1.0]]).to_json(tmp_path / "c", labels=np.array(["x"]))
+    point = json.loads((tmp_path / "c").read_text("utf-8"))["test_points"]["0"]
+    assert point["influence"] == [None, 1.0] and point["helpful"] == [0, 1]
     with pytest.raises(ValueError, match="k must not be negative"):
         result_with(table).to_json(tmp_path / "b", k=-1)
     assert not (tmp_path / "b").exists()

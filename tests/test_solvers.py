@@ -309,10 +309,11 @@ def test_settings_solve_as_the_functions_do_for_every_row():
     expected = np.linalg.solve(A, trees.ravel_rows(rows).T).T
     like = trees.take_rows(rows, 0)
     for setting in (solvers.CG(tol=1e-13), solvers.Exact()):
-        x, info = setting.solve(setting.prepare(SYSTEM, like), SYSTEM, rows)
+        found = setting.prepare(SYSTEM, like) if setting.needs_preparation() else None
+        x, info = setting.static().solve(setting.arguments(found), SYSTEM, rows)
         np.testing.assert_allclose(trees.ravel_rows(x), expected, rtol=1e-8)
         assert info.describe() == ["converged"] * 4
-    _, info = solvers.CG(maxiter=2).solve(None, SYSTEM, rows)
+    _, info = solvers.CG().solve(solvers.CG(maxiter=2).arguments(None), SYSTEM, rows)
     assert info.describe() == ["maxiter"] * 4
 
 
@@ -322,18 +323,22 @@ def test_the_setting_lissa_is_the_function_of_every_row_with_shared_samples():
     rows = jnp.asarray(np.random.default_rng(7).normal(size=(4, 5)))
     options = dict(recursion_depth=200, num_samples=2, average=0.3)
     setting = solvers.LiSSA(batch_size=3, seed=8, **options)
-    x, info = setting.solve(setting.prepare(system, rows[0]), system, rows)
+    arguments = setting.arguments(setting.prepare(system, rows[0]))
+    x, info = setting.static().solve(arguments, system, rows)
     for row, got in zip(rows, x):
         key = jax.random.key(8)
-        expected, single = solvers.lissa(sampled(3), row, key=key, certify=system.matvec, **options)
+        expected, single = solvers.lissa(
+            sampled(3), row, key=key, scale=info.scale[0], certify=system.matvec, **options
+        )
         np.testing.assert_allclose(got, expected, rtol=1e-9)
-    np.testing.assert_allclose(info.scale, single.scale, rtol=1e-12)
+    _, alone = solvers.lissa(sampled(3), rows[0], key=jax.random.key(0), recursion_depth=1)
+    np.testing.assert_allclose(info.scale, alone.scale, rtol=1e-12)  # of the same 64 batches
     np.testing.assert_allclose(info.residual_norm[3], single.residual_norm, rtol=1e-9)
 
 
 def test_the_default_tolerance_depends_on_the_dtype():
     system = solvers.System(lambda v: A @ v, None)
-    _, info = solvers.CG().solve(None, system, B[:1])
+    _, info = solvers.CG().solve(solvers.CG().arguments(None), system, B[:1])
     assert info.converged and info.residual_norm < 1e-10 * np.linalg.norm(B[0])
     assert solvers.default_tol(B[0]) == 1e-10
     assert solvers.default_tol(B[0].astype(np.float32)) == 1e-5
@@ -569,6 +574,11 @@ def test_lissa_takes_trees_jit_and_vmap():
         (dict(num_samples=2), TypeError, "num_samples above 1 needs a key"),
         (dict(average=1.5), ValueError, "average must lie between 0 and 1, got 1.5"),
         (dict(tol=-1), ValueError, "tol must be finite and at least 0, got -1"),
+        (dict(tol=None), ValueError, "tol must be finite and at least 0, got None"),
+        (dict(damping="0.1"), ValueError, "damping must be finite and at least 0, got '0.1'"),
+        (dict(scale=np.ones(2)), ValueError, "scale must be finite and positive, got array"),
+        (dict(average=None), ValueError, "average must lie between 0 and 1, got None"),
+        (dict(recursion_depth=2**31), ValueError, "recursion_depth must be a whole number of at"),
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(options, error, words):
@@ -587,6 +597,50 @@ def test_other_bad_input_of_a_series_is_refused():
     with pytest.raises(ValueError, match="seed must be a whole number of at least 0, got None"):
         solvers.LiSSA(seed=None)
     with pytest.raises(ValueError, match=r"matvec\(b\) must match b"):
-        solvers.lissa(lambda v: v[:3], B[0], scale=1.0)
+        solvers.lissa(lambda v, key: v[:3], B[0], scale=1.0, key=jax.random.key(0))
     with pytest.raises(ValueError, match="int64"):
         solvers.neumann(A, np.arange(30), scale=1.0, num_terms=3)
+    with pytest.raises(ValueError, match="tol must be finite and at least 0, got -1"):
+        solvers.neumann(A, B[0], scale=1.0, num_terms=3, tol=-1)
+    with pytest.raises(ValueError, match=r"certify\(b\) must match b"):
+        solvers.lissa(A, B[0], scale=1.0, certify=lambda v: v[:3])
+    with pytest.raises(TypeError, match="with a key, matvec must be a function"):
+        solvers.lissa(A, B[0], scale=1.0, key=jax.random.key(0))
+    with pytest.raises(ValueError, match="seed must be a whole number of at least 0, got 2147483"):
+        solvers.LiSSA(seed=2**31)
+    assert hash(solvers.LiSSA(scale=jnp.float32(30))) == hash(solvers.LiSSA(scale=30.0))
+
+
+def test_a_series_does_not_depend_on_the_size_of_b_or_of_the_matrix():
+    b = jnp.asarray(B[0], jnp.float32)
+    matrix = jnp.asarray(A, jnp.float32)
+    plain, told = solvers.lissa(matrix, b, scale=2.0, recursion_depth=200)
+    for size in (1e-30, 1e20, 1e30):
+        x, info = solvers.lissa(matrix, b * size, scale=2.0, recursion_depth=200)
+        np.testing.assert_allclose(x / size, plain, rtol=1e-5)
+        np.testing.assert_allclose(info.min_curvature, told.min_curvature, rtol=1e-5)
+        np.testing.assert_allclose(info.residual_norm / size, told.residual_norm, rtol=1e-4)
+    for size in (1e-18, 1e18):
+        x, info = solvers.lissa(matrix * size, b, scale=2.0 * size, recursion_depth=200)
+        np.testing.assert_allclose(x * size, plain, rtol=1e-5)
+        assert info.describe() == told.describe()
+    saddle = np.diag([1, 0.1, -0.01]).astype(np.float32)
+    for size in (1e-25, 1.0, 1e25):
+        row = np.array([1, 2, 3], np.float32) * np.float32(size)
+        _, info = solvers.neumann(saddle, row, scale=1.0, num_terms=400)
+        assert info.describe() == "indefinite"
+
+
+def test_a_failed_series_is_certified_as_such():
+    x, info = solvers.lissa(-np.eye(2), np.array([3.0, 4.0]), scale=1.0)
+    assert info.describe() == "diverged" and np.isnan(x).all() and np.isnan(info.residual_norm)
+    x, info = solvers.neumann(np.full((2, 2), np.nan), np.ones(2), scale=1.0, num_terms=9)
+    assert info.describe() == "non-finite" and np.isnan(x).all()
+    x, info = solvers.lissa(np.full((2, 2), np.nan), np.ones(2))  # the scale is NaN, too
+    assert info.describe() == "non-finite"
+
+
+def test_averaging_many_iterates_costs_no_digits():
+    matrix, b = jnp.diag(jnp.array([1, 0.7], jnp.float32)), jnp.ones(2, jnp.float32)
+    x, _ = jax.jit(lambda b: solvers.lissa(matrix, b, scale=1.0, recursion_depth=100_000))(b)
+    np.testing.assert_allclose(x, [1, 1 / 0.7], rtol=1e-6)

@@ -130,6 +130,8 @@ def test_a_row_with_nan_is_nan_and_equal_predictions_have_no_correlation():
     assert np.isnan(got.pearson).tolist() == np.isnan(got.spearman).tolist() == [True, True, False]
     assert np.isnan(got.slope).tolist() == [True, False, False]
     assert got.slope[1] == 0 and got.intercept[1] == 5
+    tenths = check_influence(np.full(3, 0.1), np.array([1.0, 2, 4]))  # their mean is not 0.1
+    assert np.isnan(tenths.pearson) and np.isnan(tenths.spearman) and tenths.slope == 0
 
 
 @pytest.mark.parametrize(
