@@ -259,8 +259,9 @@ def influence(
 
     found = None
     if cache_dir is not None:
-        key, about = _key(problem, measure, test, kept, convention)
-        problem = problem._replace(setting=replace(problem.setting, stamp=key))
+        stamp = _stamp(problem, measure, test)
+        key, about = _key(problem, test, kept, convention, stamp)
+        problem = problem._replace(setting=replace(problem.setting, stamp=stamp))
 
     def scored(indices, advance):  # what is known of these test points
         nonlocal found
@@ -505,8 +506,8 @@ def _solve_for_tests(problem, measure, test, advance, found=None):
     )
 
 
-def _key(problem, measure, test, kept, convention):
-    """The name of these scores, from everything that they depend on; and what to say of them."""
+def _stamp(problem, measure, test):
+    """The name of what the losses compute now: what was compiled of them before may be stale."""
     setting, point = problem.setting, problem.point
     one = lambda data: jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), data)
     example, params = one(point.train), point.params
@@ -517,8 +518,15 @@ def _key(problem, measure, test, kept, convention):
         z = jax.eval_shape(predict, params, example[0])
         functions += [(_derivatives(lambda p, x: predict(p, x).sum()), (params, example[0]))]
         functions += [(_derivatives(criterion), (z, example[1]))]
-    settings = (problem.solver, setting.curvature, setting.batch_size, setting.counts, kept)
-    key = _cache.fingerprint((point, test, problem.shift), functions, (convention, *settings))
+    return _cache.fingerprint((), functions, ())
+
+
+def _key(problem, test, kept, convention, stamp):
+    """The name of these scores, from everything that they depend on; and what to say of them."""
+    setting = problem.setting
+    settings = (problem.solver, setting.curvature, setting.batch_size, setting.counts, kept, stamp)
+    arrays = problem.point, test, problem.shift
+    key = _cache.fingerprint(arrays, [], (convention, *settings))
     about = {"convention": convention, "n_test": trees.num_rows(test), "n_train": problem.n}
     return key, about | {"solver": repr(problem.solver)}
 
