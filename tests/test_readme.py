@@ -36,16 +36,45 @@ def test_the_commands_are_jobs_that_the_package_has():
         assert ran.returncode == 0 and ran.stdout, job
 
 
+def stored_cell(path, name):
+    """A cell of a notebook by its id."""
+    cells = json.loads((ROOT / path).read_text("utf-8"))["cells"]
+    return next(cell for cell in cells if cell["id"] == name)
+
+
+def printed_by(cell):
+    return "".join("".join(output.get("text", "")) for output in cell["outputs"])
+
+
 def test_the_figure_is_the_one_that_the_notebook_stores():
-    notebook = json.loads((ROOT / "notebooks/01_linear_regression.ipynb").read_text("utf-8"))
-    (cell,) = (c for c in notebook["cells"] if c["id"] == "diabetes-plot")
-    (figure,) = (o["data"]["image/png"] for o in cell["outputs"] if "image/png" in o["data"])
-    assert base64.b64decode(figure) == (ROOT / ".github/diabetes.png").read_bytes()
+    cell = stored_cell("notebooks/16_computing_influence.ipynb", "gallery-show")
+    figure = next(o["data"]["image/png"] for o in cell["outputs"] if "image/png" in o["data"])
+    assert base64.b64decode(figure) == (ROOT / ".github/gallery.png").read_bytes()
+
+
+def test_what_is_said_below_the_figure_was_printed():
+    caption = re.search(r"^\*Notebook 16: (.*?)\*$", README, flags=re.M | re.S)[1]
+    printed = printed_by(stored_cell("notebooks/16_computing_influence.ipynb", "verdicts"))
+    numbers = re.findall(r"\d\.\d+", caption)
+    assert len(numbers) == 2 and all(number in printed for number in numbers)
+
+
+def test_reproduced_numbers_were_printed_by_the_cells_that_are_named():
+    section = README.partition("## What is reproduced")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")]
+    assert len(rows) >= 5  # two of them are the head
+    for result, _, here, where in rows[2:]:
+        path, name = re.search(r"\((notebooks/\S+)\), `(\S+)`", where).groups()
+        numbers = re.findall(r"\d+\.\d+|\d+(?= %)", here)
+        assert numbers, result
+        for number in numbers:
+            assert number in printed_by(stored_cell(path, name)), (result, number)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb")))
 def test_every_notebook_has_its_row_student_copy_first(path):
-    rows = [line for line in README.splitlines() if line.startswith("|") and path.name in line]
+    contents = README.partition("## Contents")[2].partition("\n## ")[0]
+    rows = [line for line in contents.splitlines() if line.startswith("|") and path.name in line]
     assert len(rows) == 1
     links = re.findall(r"\]\((notebooks/[^)]*)\)", rows[0])
     assert links[:2] == [f"notebooks/student/{path.name}", f"notebooks/{path.name}"]
