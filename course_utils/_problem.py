@@ -20,6 +20,7 @@ import numpy as np
 
 from course_utils import curvature as curvatures
 from course_utils import solvers, trees
+from course_utils._certificates import STATUS, round_up, stretch
 from course_utils.solvers import CG, Exact, LiSSA, SolveInfo, System
 
 PyTree = Any
@@ -113,6 +114,12 @@ def check_name(argument, value, allowed):
     if value not in allowed:
         names = ", ".join(map(repr, allowed[:-1])) + f" or {allowed[-1]!r}"
         raise TypeError(f"{argument} must be {names}, got {value!r}")
+
+
+def check_composed(loss_fn):
+    """Raise ``TypeError`` unless the loss was made by ``compose``."""
+    if not isinstance(loss_fn, curvatures.Composition):
+        raise TypeError("corrected=True needs a loss_fn made by compose(predict, criterion)")
 
 
 def check_finite(name, tree):
@@ -227,17 +234,17 @@ def failures(problem, solved, noun, names=None):
     if indefinite.any():
         lowest = float(info.min_curvature[indefinite].min())
         _, missing = _missing_curvature(problem.setting, problem.point)
-        cure = solvers.round_up(float(missing))
+        cure = round_up(float(missing))
         _warn(
             f"{_some(noun, names[indefinite])}: the matrix is not positive definite (curvature "
             f"{lowest:.3g} met), and their rows are NaN; raising damping by {cure} cures it"
         )
     if broken.any():
-        words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[broken]])))
+        words = " and ".join(sorted(set(np.asarray(STATUS)[info.status[broken]])))
         cure = _cure_of_divergence(problem, info) if (info.status == solvers.DIVERGED).any() else ""
         _warn(f"{_some(noun, names[broken])}: the solve is {words}, and their rows are NaN{cure}")
     if short.any():
-        words = " and ".join(sorted(set(np.asarray(solvers.STATUS)[info.status[short]])))
+        words = " and ".join(sorted(set(np.asarray(STATUS)[info.status[short]])))
         worst = (info.residual_norm[short] / norms[short]).max()
         steps = info.num_steps[short].max()
         cure = ""
@@ -269,7 +276,7 @@ def _cure_of_divergence(problem, info):
     if lowest < 0:
         cures.append(
             f"the matrix is not positive definite (curvature {lowest:.3g}): raise damping by "
-            f"{solvers.round_up(missing)}"
+            f"{round_up(missing)}"
         )
     if info.scale[0] < sufficient:
         cures.append(
@@ -372,7 +379,7 @@ def _largest_example_curvature(setting, point):
 
     def of_example(i):
         (matvec, _), like = _system(setting, point._replace(train=rows(i)))
-        return solvers.stretch(matvec, trees.random_like(jax.random.key(0), like), 20)
+        return stretch(matvec, trees.random_like(jax.random.key(0), like), 20)
 
     _, like = _system(setting, point)
     at_once = min(rows_at_once(setting, like), len(spread))

@@ -31,7 +31,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from course_utils import _cache, _problem, trees
-from course_utils.curvature import Composition
 from course_utils.solvers import CG, Exact, LiSSA, SolveInfo, default_tol
 
 PyTree = Any
@@ -405,8 +404,8 @@ def influence_on_params(
         TypeError: ``corrected=True`` for a loss that was not composed.
         ValueError: if an index is out of range; and what ``influence`` raises.
     """
-    if corrected and not isinstance(loss_fn, Composition):
-        raise TypeError("corrected=True needs a loss_fn made by compose(predict, criterion)")
+    if corrected:
+        _problem.check_composed(loss_fn)
     problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
     )

@@ -14,47 +14,29 @@ import jax.numpy as jnp
 import numpy as np
 
 from course_utils import trees
+from course_utils._certificates import (
+    CONVERGED,
+    DIVERGED,
+    INDEFINITE,
+    MAXITER,
+    NON_FINITE,
+    SINGULAR,
+    STALLED,
+    SolveInfo,
+    check_count,
+    check_definite,
+    check_lissa,
+    check_nonnegative,
+    check_positive,
+    default_tol,
+    power_of_two,
+    stretch,
+)
 
 PyTree = Any
 Matvec = Callable[[PyTree], PyTree]
 
-# The words of SolveInfo.status, and their numbers.
-STATUS = ("converged", "maxiter", "stalled", "indefinite", "diverged", "non-finite", "singular")
-CONVERGED, MAXITER, STALLED, INDEFINITE, DIVERGED, NON_FINITE, SINGULAR = range(len(STATUS))
-_RUNNING, _PAUSED = -1, -2
-
-
-class SolveInfo(NamedTuple):
-    """What a solver met on its way: arrays, with one entry per right-hand side under ``vmap``.
-
-    Attributes:
-        converged: whether the residual is within the tolerance.
-        num_steps: products with the matrix that were needed (0 for ``direct``; of one sample for
-            ``lissa``).
-        residual_norm: ‖b − A x‖ of the returned x, recomputed; in the units of b. NaN where
-            ``lissa`` has nothing to compute it with.
-        min_curvature: the smallest pᵀAp / pᵀp met, an upper bound of the smallest eigenvalue
-            (infinite if no step was taken); of p = x alone for ``neumann`` and ``lissa``.
-        scale: the divisor of a series method; NaN where there is none.
-        status: an index into ``STATUS``; ``describe()`` gives the word.
-    """
-
-    converged: jax.Array
-    num_steps: jax.Array
-    residual_norm: jax.Array
-    min_curvature: jax.Array
-    scale: jax.Array
-    status: jax.Array
-
-    def describe(self) -> str | list[str]:
-        """The status in a word (a list of words for several right-hand sides).
-
-        "converged"; "maxiter": steps ran out; "stalled": rounding stopped all progress above the
-        tolerance; "indefinite": a direction with pᵀAp ≤ 0 to rounding; "diverged": the terms of a
-        series grew; "non-finite": NaN or infinity; "singular": the smallest eigenvalue is a
-        rounding error.
-        """
-        return np.asarray(STATUS)[np.asarray(self.status)].tolist()
+_RUNNING, _PAUSED = -1, -2  # states of the search, which no certificate shows
 
 
 def cg(
@@ -113,7 +95,7 @@ def cg(
     def solve(matvec, b):
         # A solve is linear in b. Divided by a power of two near max|b|, an exact operation, its
         # squares neither under- nor overflow.
-        size = _power_of_two(b)
+        size = power_of_two(b)
         divide = lambda v: jax.tree.map(lambda leaf: leaf / size.astype(leaf.dtype), v)
         start = None if x0 is None else divide(x0)
         x, info = _cg(matvec, divide(b), start, tol, atol / size, maxiter, M)
@@ -128,13 +110,6 @@ def cg(
 
     with jax.default_matmul_precision("highest"):
         return jax.lax.custom_linear_solve(matvec, b, solve, symmetric=True, has_aux=True)
-
-
-def _power_of_two(b):
-    """A power of two near max|b|; 1 where that is zero or not finite. Shape ()."""
-    size = trees.max_abs(b)
-    size = jnp.ldexp(jnp.full((), 0.5, size.dtype), jnp.frexp(size)[1])
-    return jnp.where(jnp.isfinite(size) & (size > 0), size, 1)
 
 
 def _as_matvec(A):
@@ -307,28 +282,6 @@ def factorise(matrix: jax.Array) -> Factored:
     return Factored(matrix, factor, smallest, jnp.where(finite, status, NON_FINITE))
 
 
-def check_definite(status: jax.Array, smallest: jax.Array) -> None:
-    """Raise ``ValueError`` where a matrix is not positive definite, with its smallest eigenvalue.
-
-    Args:
-        status: of the matrix, shape ().
-        smallest: its smallest eigenvalue, shape ().
-    """
-    smallest = np.asarray(smallest)
-    if status == INDEFINITE:
-        raise ValueError(
-            f"matrix is indefinite: its smallest eigenvalue is {smallest:.3g}; "
-            f"raising damping by {round_up(-smallest)} cures it"
-        )
-    if status == SINGULAR:
-        raise ValueError(
-            f"matrix is singular: its smallest eigenvalue is {smallest:.3g}, a rounding error in "
-            f"{smallest.dtype}; l2 or damping cures it"
-        )
-    if status == NON_FINITE:
-        raise ValueError("NaN or infinity in matrix or b")
-
-
 # --------------------------------------------------------------------------------------
 # Series: the Neumann series, and LiSSA, which sums it from samples
 # --------------------------------------------------------------------------------------
@@ -365,10 +318,10 @@ def neumann(
     Source:
         Neumann's series; as iteration: Richardson, 1911.
     """
-    _check_count("num_terms", num_terms, least=1)
-    _check_positive("scale", scale)
+    check_count("num_terms", num_terms, least=1)
+    check_positive("scale", scale)
     if tol is not None:
-        _check_nonnegative("tol", tol)
+        check_nonnegative("tol", tol)
     matvec = _checked_products("matvec", matvec, b)
     return _lissa_of_one(matvec, b, None, scale, num_terms - 1, 1, 1, tol, matvec)
 
@@ -434,8 +387,8 @@ def lissa(
         Agarwal, Bullins and Hazan, "Second-order stochastic optimization for machine learning in
         linear time", JMLR 18, 2017; Koh and Liang, ICML 2017, section 3.
     """
-    _check_lissa(scale, recursion_depth, num_samples, average, tol)
-    _check_nonnegative("damping", damping)
+    check_lissa(scale, recursion_depth, num_samples, average, tol)
+    check_nonnegative("damping", damping)
     if key is not None and not callable(matvec):
         raise TypeError("with a key, matvec must be a function (v, key) -> product")
     if key is None and num_samples > 1:
@@ -471,7 +424,7 @@ def _lissa(matvec, rows, *settings):
     A solve is linear in b: as in ``cg``, each row is divided by a power of two.
     """
     times = jax.vmap(trees.scale)
-    size = jax.vmap(_power_of_two)(rows)  # (n,)
+    size = jax.vmap(power_of_two)(rows)  # (n,)
     with jax.default_matmul_precision("highest"):
         x, info = _lissa_loop(matvec, times(1 / size, rows), *settings)
     x = times(size, x)
@@ -565,18 +518,6 @@ def _sufficient_scale(matvec, like, key):
     return jnp.where(largest == 0, 1, 1.1 * largest)  # NaN stays
 
 
-def stretch(matvec, start, num_steps):
-    """How much products lengthen a vector in the end: power iteration, from below."""
-
-    def step(_, state):
-        length = trees.norm(state[0])
-        image = matvec(trees.scale(1 / jnp.where(length > 0, length, 1), state[0]))
-        return image, trees.norm(image)
-
-    zero = jnp.zeros((), trees.dtype(start))
-    return jax.lax.fori_loop(0, num_steps, step, (start, zero))[1]
-
-
 def _checked_products(name, matvec, b, *key):
     """``matvec`` as a function, refused unless its products are like ``b``."""
     trees.check_floating("b", b)
@@ -584,41 +525,6 @@ def _checked_products(name, matvec, b, *key):
     b = jax.tree.map(jnp.asarray, b)
     trees.check_like(f"{name}(b)", jax.eval_shape(matvec, b, *key), "b", b)
     return matvec
-
-
-def _check_lissa(scale, recursion_depth, num_samples, average, tol):
-    if scale is not None:
-        _check_positive("scale", scale)
-    _check_count("recursion_depth", recursion_depth, least=1)
-    _check_count("num_samples", num_samples, least=1)
-    if not _is_number(average) or not 0 <= average <= 1:
-        raise ValueError(f"average must lie between 0 and 1, got {average!r}")
-    _check_nonnegative("tol", tol)
-
-
-def _check_count(name, value, least):
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not least <= value < 2**31:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-
-
-def _check_positive(name, value):
-    if not isinstance(value, jax.core.Tracer) and not (_is_number(value) and 0 < value < np.inf):
-        raise ValueError(f"{name} must be finite and positive, got {value!r}")
-
-
-def _check_nonnegative(name, value):
-    if not isinstance(value, jax.core.Tracer) and not (_is_number(value) and 0 <= value < np.inf):
-        raise ValueError(f"{name} must be finite and at least 0, got {value!r}")
-
-
-def _is_number(value):
-    return not isinstance(value, str | bytes | bool | None) and np.ndim(value) == 0
-
-
-def round_up(x: float) -> str:
-    """A positive number in two digits, 1 to 11 percent above ``x``: advice that suffices."""
-    return f"{1.06 * x:.2g}"
 
 
 # --------------------------------------------------------------------------------------
@@ -746,9 +652,9 @@ class LiSSA:
     tol: float = 0.1
 
     def __post_init__(self):
-        _check_lissa(self.scale, self.recursion_depth, self.num_samples, self.average, self.tol)
-        _check_count("batch_size", self.batch_size, least=1)
-        _check_count("seed", self.seed, least=0)
+        check_lissa(self.scale, self.recursion_depth, self.num_samples, self.average, self.tol)
+        check_count("batch_size", self.batch_size, least=1)
+        check_count("seed", self.seed, least=0)
         if self.scale is not None:  # a number, though it may have come as an array
             object.__setattr__(self, "scale", float(self.scale))
 
@@ -787,8 +693,3 @@ class LiSSA:
         return _lissa(
             *(sampled, rows, key, scale, depth, self.num_samples, num_averaged, tol, system.matvec)
         )
-
-
-def default_tol(b: PyTree) -> float:
-    """The relative residual that counts as converged in the dtype of ``b``: 1e-5 or 1e-10."""
-    return 1e-10 if trees.epsilon(b) < 1e-12 else 1e-5

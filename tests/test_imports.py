@@ -13,15 +13,18 @@ import course_utils
 
 ROOM = Path(course_utils.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.iter_modules(course_utils.__path__))
-NUMERIC = {"trees", "curvature", "solvers", "_problem", "influence_functions", "validation"}
+NUMERIC = {"trees", "curvature", "_certificates", "solvers", "_problem", "_cache"}
+NUMERIC |= {"influence_functions", "validation"}
 TEACHING = {"plotting", "widgets", "checks"}
 # The arrows of the package: who may import whom.
 MAY_IMPORT = {
     "trees": set(),
     "curvature": {"trees"},
-    "solvers": {"trees"},
-    "_problem": {"trees", "curvature", "solvers", "sharding"},
-    "influence_functions": {"_problem", "trees", "solvers"},
+    "_cache": set(),
+    "_certificates": {"trees"},
+    "solvers": {"trees", "_certificates"},
+    "_problem": {"trees", "curvature", "_certificates", "solvers", "sharding"},
+    "influence_functions": {"_problem", "_cache", "trees", "solvers"},
     "validation": {"trees", "influence_functions"},
     "training": {"trees"},
     "widgets": {"plotting"},

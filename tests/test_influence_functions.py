@@ -638,10 +638,11 @@ def test_everything_compiled_asks_for_the_highest_matmul_precision():
     point = _problem.Point(PARAMS, (X, Y), {"w": L2, "b": L2}, 0.1)
     rows = trees.zero_rows(PARAMS, 2)
     found = lambda solver: _problem._prepare(solver, blocks, point)
-    prepared = lambda solver: found(solver) if solver.needs_preparation() else None
-    solve = lambda solver: _problem._solve(
-        *(solver, blocks, point, solver.arguments(prepared(solver)), rows)
-    )
+    arguments = {  # from values, before anything is traced
+        solver: solver.arguments(found(solver) if solver.needs_preparation() else None)
+        for solver in (CG(), Exact(), LiSSA(num_samples=2))
+    }
+    solve = lambda solver: _problem._solve(solver, blocks, point, arguments[solver], rows)
     compiled = {
         "survey": lambda: _problem._survey(setting, point),
         "gradients": lambda: _problem.gradients(setting, loss_fn, PARAMS, (XT, YT)),
