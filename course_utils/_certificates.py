@@ -117,13 +117,3 @@ def check_definite(status: jax.Array, smallest: jax.Array) -> None:
 def round_up(x: float) -> str:
     """A positive number in two digits, 1 to 11 percent above ``x``: advice that suffices."""
     return f"{1.06 * x:.2g}"
-
-
-def check_lissa(scale, recursion_depth, num_samples, average, tol):
-    if scale is not None:
-        check_positive("scale", scale)
-    check_count("recursion_depth", recursion_depth, least=1)
-    check_count("num_samples", num_samples, least=1)
-    if not is_number(average) or not 0 <= average <= 1:
-        raise ValueError(f"average must lie between 0 and 1, got {average!r}")
-    check_nonnegative("tol", tol)

@@ -167,13 +167,11 @@ class Solved(NamedTuple):
 
 
 def prepared(problem):
-    """What the solver can find before a right-hand side is known; refused where it is useless."""
+    """What the solver can find before a right-hand side is known, if anything."""
     solver = problem.solver
     if not solver.needs_preparation():
         return None
-    found = _prepare(solver.static(), problem.setting, problem.point)
-    solver.check(found)
-    return found
+    return _prepare(solver.static(), problem.setting, problem.point)
 
 
 def solve_in_blocks(problem, rows_of, keep, n, advance, per=1, found=None):
@@ -381,8 +379,8 @@ def _largest_example_curvature(setting, point):
         (matvec, _), like = _system(setting, point._replace(train=rows(i)))
         return stretch(matvec, trees.random_like(jax.random.key(0), like), 20)
 
-    _, like = _system(setting, point)
-    at_once = min(rows_at_once(setting, like), len(spread))
+    free, _ = free_part(setting, point.params, setting.loss_fn)
+    at_once = min(rows_at_once(setting, free), len(spread))
     with jax.default_matmul_precision("highest"):
         return jnp.max(trees.map_rows(of_example, jnp.asarray(spread), at_once))
 

@@ -22,7 +22,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -256,18 +256,17 @@ def influence(
     kept = gradients == "kept" or (gradients == "auto" and n_test >= _KEPT_FROM)
     convention = _convention(removal, curvature, float(damping), test_loss_fn, select)
 
-    found = None
     if cache_dir is not None:
         stamp = _stamp(problem, measure, test)
         key, about = _key(problem, test, kept, convention, stamp)
         problem = problem._replace(setting=replace(problem.setting, stamp=stamp))
 
+    prepared = cache(lambda: _problem.prepared(problem))  # once, and only if a block is missing
+
     def scored(indices, advance):  # what is known of these test points
-        nonlocal found
         began = time.perf_counter()
-        found = _problem.prepared(problem) if found is None else found
         some = trees.take_rows(test, indices)
-        solved = _solve_for_tests(problem, measure, some, advance, found)
+        solved = _solve_for_tests(problem, measure, some, advance, prepared())
         scores = np.asarray(
             _scores(problem.setting, kept, problem.point, solved.kept, problem.shift)
         )
@@ -283,8 +282,8 @@ def influence(
             scores, solved, elapsed = scored(np.arange(n_test), advance)
             seconds = np.full(n_test, elapsed / n_test)
         else:
-            cache = _cache.Cache(cache_dir, key, about)
-            scores, solved, seconds = _scored_in_blocks(cache, scored, problem, n_test, advance)
+            blocks = _cache.Cache(cache_dir, key, about)
+            scores, solved, seconds = _scored_in_blocks(blocks, scored, problem, n_test, advance)
     failed = _problem.failures(problem, solved, "test points")
     s = None if solved.kept is None else trees.blank_rows(solved.kept, failed)
     scores = np.where(failed[:, None], np.nan, scores).astype(scores.dtype)

@@ -25,10 +25,10 @@ from course_utils._certificates import (
     SolveInfo,
     check_count,
     check_definite,
-    check_lissa,
     check_nonnegative,
     check_positive,
     default_tol,
+    is_number,
     power_of_two,
     stretch,
 )
@@ -323,7 +323,8 @@ def neumann(
     if tol is not None:
         check_nonnegative("tol", tol)
     matvec = _checked_products("matvec", matvec, b)
-    return _lissa_of_one(matvec, b, None, scale, num_terms - 1, 1, 1, tol, matvec)
+    always = lambda v, key: matvec(v)
+    return _lissa_of_one(always, b, jax.random.key(0), scale, num_terms - 1, 1, 1, tol, matvec)
 
 
 def lissa(
@@ -387,7 +388,7 @@ def lissa(
         Agarwal, Bullins and Hazan, "Second-order stochastic optimization for machine learning in
         linear time", JMLR 18, 2017; Koh and Liang, ICML 2017, section 3.
     """
-    check_lissa(scale, recursion_depth, num_samples, average, tol)
+    _check_lissa(scale, recursion_depth, num_samples, average, tol)
     check_nonnegative("damping", damping)
     if key is not None and not callable(matvec):
         raise TypeError("with a key, matvec must be a function (v, key) -> product")
@@ -403,8 +404,11 @@ def lissa(
         with jax.default_matmul_precision("highest"):
             scale = _sufficient_scale(matvec, b, key)
     averaged = _num_averaged(average, recursion_depth)
+    sampled, key = (
+        (matvec, key) if key is not None else (lambda v, key: matvec(v), jax.random.key(0))
+    )
     return _lissa_of_one(
-        matvec, b, key, scale, recursion_depth, num_samples, averaged, tol, certify
+        sampled, b, key, scale, recursion_depth, num_samples, averaged, tol, certify
     )
 
 
@@ -412,13 +416,13 @@ def _num_averaged(average, depth):
     return max(1, round(average * depth))
 
 
-def _lissa_of_one(matvec, b, key, *settings):
+def _lissa_of_one(sampled, b, key, *settings):
     row = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], b)
-    x, info = _lissa(matvec, row, key, *settings)
+    x, info = _lissa(sampled, row, key, *settings)
     return trees.take_rows(x, 0), trees.take_rows(info, 0)
 
 
-def _lissa(matvec, rows, *settings):
+def _lissa(sampled, rows, *settings):
     """``lissa`` for several right-hand sides that share their samples: one loop for all of them.
 
     A solve is linear in b: as in ``cg``, each row is divided by a power of two.
@@ -426,7 +430,7 @@ def _lissa(matvec, rows, *settings):
     times = jax.vmap(trees.scale)
     size = jax.vmap(power_of_two)(rows)  # (n,)
     with jax.default_matmul_precision("highest"):
-        x, info = _lissa_loop(matvec, times(1 / size, rows), *settings)
+        x, info = _lissa_loop(sampled, times(1 / size, rows), *settings)
     x = times(size, x)
     finite = jnp.isfinite(jax.vmap(trees.max_abs)(x)) | (info.status >= DIVERGED)
     status = jnp.where(finite, info.status, NON_FINITE).astype(jnp.int32)
@@ -438,20 +442,18 @@ def _lissa(matvec, rows, *settings):
 _STEPS_UNCHECKED = 64  # how many steps may pass before growth is looked at
 
 
-def _lissa_loop(matvec, rows, key, scale, depth, num_samples, num_averaged, tol, certify):
-    keys = jnp.zeros(num_samples) if key is None else jax.random.split(key, num_samples)
-    each_row, b_norm = jax.vmap(lambda v: trees.norm(v)), jax.vmap(trees.norm)(rows)
+def _lissa_loop(sampled, rows, key, scale, depth, num_samples, num_averaged, tol, certify):
+    keys = jax.random.split(key, num_samples)
+    norms = jax.vmap(trees.norm)
+    b_norm = norms(rows)
 
     def of_sample(k, key, h):  # one step of one run, on all rows with one sample
-        A_k = matvec if key is None else lambda v: matvec(v, jax.random.fold_in(key, k))
+        A_k = lambda v: sampled(v, jax.random.fold_in(key, k))
         return jax.vmap(lambda b, v: trees.add_scaled(trees.add(b, v), -1 / scale, A_k(v)))(rows, h)
 
     def step(k, state):
         h, mean = state
-        if key is None:
-            h = jax.vmap(lambda h: of_sample(k, None, h))(h)
-        else:
-            h = jax.vmap(lambda key, h: of_sample(k, key, h))(keys, h)
+        h = jax.vmap(lambda key, h: of_sample(k, key, h))(keys, h)
         number = k + 1 - (depth - num_averaged)  # among those that are averaged, from 1
         share = jnp.where(number > 0, 1 / jnp.maximum(number, 1), 0)
         return h, trees.add_scaled(mean, share, trees.subtract(h, mean))
@@ -460,7 +462,7 @@ def _lissa_loop(matvec, rows, key, scale, depth, num_samples, num_averaged, tol,
         k, h, mean, growing = state
         end = jnp.minimum(k + _STEPS_UNCHECKED, depth)
         h, mean = jax.lax.fori_loop(k, end, step, (h, mean))
-        length = jax.vmap(each_row)(h)  # (num_samples, n)
+        length = jax.vmap(norms)(h)  # (num_samples, n)
         fits = length <= 100 * (end + 1) * b_norm  # NaN does not
         return end, h, mean, growing | jnp.any(~fits, axis=0)
 
@@ -527,6 +529,16 @@ def _checked_products(name, matvec, b, *key):
     return matvec
 
 
+def _check_lissa(scale, recursion_depth, num_samples, average, tol):
+    if scale is not None:
+        check_positive("scale", scale)
+    check_count("recursion_depth", recursion_depth, least=1)
+    check_count("num_samples", num_samples, least=1)
+    if not is_number(average) or not 0 <= average <= 1:
+        raise ValueError(f"average must lie between 0 and 1, got {average!r}")
+    check_nonnegative("tol", tol)
+
+
 # --------------------------------------------------------------------------------------
 # The same solvers as settings
 # --------------------------------------------------------------------------------------
@@ -580,9 +592,6 @@ class CG:
         """How many right-hand sides to batch: on a CPU, few enough to stay in its cache."""
         return 16 if jax.default_backend() == "cpu" else 128
 
-    def check(self, found: None) -> None:
-        """Raise where the matrix is known to be useless: only products can tell."""
-
     def solve(self, arguments: tuple, system: System, rows: PyTree) -> Solution:
         """``cg`` with these numbers, for every row."""
         tol, maxiter = arguments
@@ -605,7 +614,12 @@ class Exact:
         return True
 
     def arguments(self, found: Factored) -> Factored:
-        """What a solve takes: the factor."""
+        """What a solve takes: the factor.
+
+        Raises:
+            ValueError: with the smallest eigenvalue, unless the matrix is positive definite.
+        """
+        check_definite(found.status, found.smallest)
         return found
 
     def prepare(self, system: System, like: PyTree) -> Factored:
@@ -615,10 +629,6 @@ class Exact:
     def solved_at_once(self) -> int:
         """How many right-hand sides to batch: many, as each is a column of one product."""
         return 1024
-
-    def check(self, found: Factored) -> None:
-        """Raise ``ValueError``, with the smallest eigenvalue, unless the matrix is definite."""
-        check_definite(found.status, found.smallest)
 
     def solve(self, arguments: Factored, system: System, rows: PyTree) -> Solution:
         """``direct`` with the factor at hand; a matrix not definite shows in the status."""
@@ -652,7 +662,7 @@ class LiSSA:
     tol: float = 0.1
 
     def __post_init__(self):
-        check_lissa(self.scale, self.recursion_depth, self.num_samples, self.average, self.tol)
+        _check_lissa(self.scale, self.recursion_depth, self.num_samples, self.average, self.tol)
         check_count("batch_size", self.batch_size, least=1)
         check_count("seed", self.seed, least=0)
         if self.scale is not None:  # a number, though it may have come as an array
@@ -681,9 +691,6 @@ class LiSSA:
     def solved_at_once(self) -> int:
         """How many right-hand sides to batch: many, as they share their samples."""
         return 128
-
-    def check(self, found: jax.Array | None) -> None:
-        """Raise where the matrix is known to be useless: the scale cannot tell."""
 
     def solve(self, arguments: tuple, system: System, rows: PyTree) -> Solution:
         """``lissa`` with these numbers, for every row, certified by products with all data."""
