@@ -20,7 +20,7 @@ import numpy as np
 
 from course_utils import curvature as curvatures
 from course_utils import solvers, trees
-from course_utils._certificates import STATUS, round_up, stretch
+from course_utils._certificates import STATUS, check_nonnegative, round_up, stretch
 from course_utils.solvers import CG, Exact, LiSSA, SolveInfo, System
 
 PyTree = Any
@@ -80,8 +80,7 @@ def pose(
     curvatures.check_batch_size(batch_size)
     if not isinstance(solver, CG | Exact | LiSSA):
         raise TypeError(f"solver must be CG(...), LiSSA(...) or Exact(), got {solver!r}")
-    if not 0 <= damping < np.inf:
-        raise ValueError(f"damping must be finite and at least 0, got {damping}")
+    check_nonnegative("damping", damping)
     trees.check_floating("params", params)
     n = trees.num_rows(train, "train")
     if n < 1 + (removal == "refit-mean"):

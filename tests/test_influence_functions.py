@@ -482,6 +482,8 @@ def test_wrong_trees_shapes_and_dtypes_are_refused_with_both():
 def test_numbers_out_of_range_are_refused():
     with pytest.raises(ValueError, match="damping must be finite and at least 0, got -1"):
         scores(damping=-1)
+    with pytest.raises(ValueError, match="damping must be finite and at least 0, got '0.1'"):
+        scores(damping="0.1")
     with pytest.raises(ValueError, match=r"l2\['b'\] must be finite and at least 0, got -0.5"):
         scores(l2={"w": 0.0, "b": -0.5})
     with pytest.raises(ValueError, match="batch_size must be None or a positive whole number"):
