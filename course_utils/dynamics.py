@@ -1,9 +1,9 @@
-r"""Closed forms of gradient descent on quadratics.
+r"""Closed forms of gradient descent and least squares.
 
-Throughout, the cost is $J(w) = \tfrac12 w^\top A w + b^\top w$ with $A$ symmetric and positive
+For descent, the cost is $J(w) = \tfrac12 w^\top A w + b^\top w$ with $A$ symmetric and positive
 semi-definite, so that $\nabla J(w) = A w + b$. Along a unit eigenvector $q_i$ of $A$ with
 curvature $h_i$ one step of size $\eta$ multiplies the distance to the minimum by $1 - \eta h_i$.
-Source for all of it: Goh, "Why Momentum Really Works", Distill 2017; Hastie, Tibshirani and
+Source for descent: Goh, "Why Momentum Really Works", Distill 2017; Hastie, Tibshirani and
 Friedman, "The Elements of Statistical Learning", section 3.4, for the shrinkage factors of ridge.
 """
 
@@ -161,6 +161,59 @@ def ridge(Phi: jax.Array, t: jax.Array, l2: float) -> jax.Array:
     """
     N, D = Phi.shape
     return jnp.linalg.solve(Phi.T @ Phi + N * l2 * jnp.eye(D), Phi.T @ t)
+
+
+def min_norm_risk(
+    num_examples: int | np.ndarray,
+    num_weights: int | np.ndarray,
+    *,
+    noise: float,
+    norm_w: float,
+) -> np.ndarray:
+    r"""Expected excess test error of the shortest least-squares fit to Gaussian features.
+
+    The rows of $\Phi$ are independent standard normal vectors, $t = \Phi w^\star + \tau\varepsilon$
+    with standard normal $\varepsilon$, and the fit is $\hat w = \Phi^+ t$. With N examples and D
+    weights
+
+    $$E\,\|\hat w - w^\star\|^2 = \max(0,\, 1 - N/D)\,\|w^\star\|^2
+      + \tau^2\,\frac{\min(N, D)}{|N - D| - 1},$$
+
+    signal that the data did not show and noise that the fit has learnt. Because the features are
+    isotropic it is the mean of $(x^\top\hat w - x^\top w^\star)^2$ over a new $x$ as well. The
+    second term is the mean trace of an inverse Wishart matrix; it is infinite for
+    $|N - D| \le 1$, unless there is no noise.
+
+    Args:
+        num_examples: N, a number or an array.
+        num_weights: D, a number or an array.
+        noise: $\tau$, the standard deviation of the noise, in units of the targets.
+        norm_w: $\|w^\star\|$, in units of targets per feature.
+
+    Returns:
+        In units of targets squared, without the $\tau^2$ of a new target's own noise; of the shape
+        that N and D broadcast to.
+
+    Raises:
+        ValueError: if a size is below 1, or ``noise`` or ``norm_w`` is negative or not finite.
+
+    Source:
+        Belkin, Hsu and Xu, "Two models of double descent for weak features", 2020; Hastie,
+        Montanari, Rosset and Tibshirani, "Surprises in high-dimensional ridgeless least squares
+        interpolation", 2022, for the limit of large N and D.
+    """
+    N, D = np.broadcast_arrays(np.asarray(num_examples, float), np.asarray(num_weights, float))
+    if not (np.all(N >= 1) and np.all(D >= 1)):
+        raise ValueError(f"sizes must be at least 1: got {num_examples} and {num_weights}")
+    for name, value in [("noise", noise), ("norm_w", norm_w)]:
+        if not 0 <= value < np.inf:
+            raise ValueError(f"{name} must be a non-negative number: got {value}")
+    unseen = norm_w**2 * np.maximum(0.0, 1 - N / D)
+    if noise == 0:
+        return unseen[()]
+    room = np.abs(N - D) - 1
+    gain = np.where(room > 0, np.minimum(N, D) / np.where(room > 0, room, 1.0), np.inf)
+    return (unseen + noise**2 * gain)[()]
 
 
 def early_stopping_factors(h: jax.Array, step_size: float, steps: int) -> jax.Array:

@@ -145,3 +145,63 @@ def test_shrinkage_factors_turn_the_unpenalised_fit_into_ridge_and_early_stoppin
 
 def test_steps_to_tolerance_is_zero_at_the_minimum():
     assert dynamics.steps_to_tolerance(np.ones(2), np.zeros(2), 0.5, 1e-3) == 0
+
+
+def excess_of_shortest_fits(rng, N, D, noise, norm_w, draws):
+    """||w - w*||^2 of the shortest fit to each of many data sets, shape (draws,)."""
+    w_star = rng.normal(size=D)
+    w_star *= norm_w / np.linalg.norm(w_star)
+    Phi = rng.normal(size=(draws, N, D))
+    t = Phi @ w_star + noise * rng.normal(size=(draws, N))
+    w = [np.linalg.lstsq(P, y)[0] for P, y in zip(Phi, t)]
+    return np.sum((np.array(w) - w_star) ** 2, axis=1)
+
+
+@pytest.mark.parametrize("N, D", [(4, 20), (10, 20), (30, 20), (80, 20), (30, 1), (1, 30)])
+def test_min_norm_risk_is_the_mean_of_many_fits(rng, N, D):
+    """To 4 standard errors; at least 8 away from D, where the errors' own moments are finite."""
+    assert abs(N - D) >= 8
+    measured = excess_of_shortest_fits(rng, N, D, 0.7, 1.3, 2000)
+    error = measured.std(ddof=1) / np.sqrt(len(measured))
+    assert error < 0.05 * measured.mean()  # otherwise 4 of them would allow anything
+    assert abs(dynamics.min_norm_risk(N, D, noise=0.7, norm_w=1.3) - measured.mean()) < 4 * error
+
+
+def test_min_norm_risk_by_hand():
+    """N = 7, D = 3: 3/(7-3-1) = 1. N = 3, D = 7: 4/7 of w* unseen, and 3/(7-3-1) = 1 again."""
+    assert dynamics.min_norm_risk(7, 3, noise=2.0, norm_w=9.0) == pytest.approx(4.0, rel=1e-14)
+    expected = 81 * 4 / 7 + 4
+    assert dynamics.min_norm_risk(3, 7, noise=2.0, norm_w=9.0) == pytest.approx(expected, rel=1e-14)
+
+
+def test_min_norm_risk_is_infinite_where_examples_and_weights_are_equal_to_within_one():
+    got = dynamics.min_norm_risk(np.arange(7, 14), 10, noise=0.1, norm_w=1.0)
+    np.testing.assert_array_equal(np.isinf(got), [False, False, True, True, True, False, False])
+
+
+def test_min_norm_risk_without_noise_is_the_part_of_w_star_that_no_example_shows():
+    got = dynamics.min_norm_risk(np.array([5, 9, 10, 11, 50]), 10, noise=0.0, norm_w=2.0)
+    np.testing.assert_allclose(got, [2.0, 0.4, 0.0, 0.0, 0.0], atol=1e-15)
+
+
+def test_min_norm_risk_takes_arrays_of_either_size():
+    N, D = np.array([[20], [40]]), np.array([5, 10, 80])
+    got = dynamics.min_norm_risk(N, D, noise=0.5, norm_w=1.0)
+    one_by_one = [[dynamics.min_norm_risk(n, d, noise=0.5, norm_w=1.0) for d in D] for n in N[:, 0]]
+    np.testing.assert_array_equal(got, one_by_one)
+
+
+@pytest.mark.parametrize(
+    "sizes, values, words",
+    [
+        ((0, 5), (1.0, 1.0), "sizes must be at least 1: got 0 and 5"),
+        ((5, -1), (1.0, 1.0), "sizes must be at least 1: got 5 and -1"),
+        ((5, 9), (-1.0, 1.0), "noise must be a non-negative number: got -1.0"),
+        ((5, 9), (np.inf, 1.0), "noise must be a non-negative number: got inf"),
+        ((5, 9), (1.0, -2.0), "norm_w must be a non-negative number: got -2.0"),
+        ((5, 9), (1.0, np.nan), "norm_w must be a non-negative number: got nan"),
+    ],
+)
+def test_min_norm_risk_refuses(sizes, values, words):
+    with pytest.raises(ValueError, match=words):
+        dynamics.min_norm_risk(*sizes, noise=values[0], norm_w=values[1])
