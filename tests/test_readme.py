@@ -83,3 +83,41 @@ def test_every_notebook_has_its_row_student_copy_first(path):
 def test_no_row_is_without_its_notebook():
     for link in re.findall(r"\]\((notebooks/[^)]*)\)", README):
         assert (ROOT / link).exists(), link
+
+
+# --- the map of the course in notebook 00 ---------------------------------------------------------
+
+
+def numbers_in(text):
+    return [int(word) for word in re.findall(r"\d+", text)]
+
+
+@pytest.fixture(scope="module")
+def course_map():
+    """What the cell of notebook 00 that holds the course's map defines."""
+    known = {}
+    exec("".join(stored_cell("notebooks/00_jax_warm_up.ipynb", "needs")["source"]), known)
+    return known
+
+
+def test_the_paths_of_notebook_00_are_the_three_that_are_promised_here(course_map):
+    words = README.partition("**Three paths through the course.**")[2].partition("\n\n")[0]
+    twelve, electives, six, alone = re.fullmatch(
+        r"\s*\*Twelve weeks:\*(.*?); electives(.*?)\."
+        r"\s*\*Six weeks to influence functions:\*(.*?)\.\s*\*Alone:\*(.*?)\.\s*",
+        words,
+        flags=re.S,
+    ).groups()
+    assert numbers_in(twelve) == course_map["TWELVE_WEEKS"]
+    assert numbers_in(six) == course_map["SIX_WEEKS"]
+    assert alone.strip() == "in order" and course_map["ALONE"] == sorted(course_map["NEEDS"])
+    assert sorted([0, *numbers_in(twelve), *numbers_in(electives)]) == course_map["ALONE"]
+
+
+def test_the_table_of_notebook_00_says_the_same_as_its_map_and_links_what_there_is(course_map):
+    table = "".join(stored_cell("notebooks/00_jax_warm_up.ipynb", "h-map")["source"])
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| .+ \| ([\d, –]+) \|$", table, flags=re.M)
+    assert {int(number): numbers_in(needs) for number, _, needs in rows} == course_map["NEEDS"]
+    for number, title, _ in rows[1:]:  # the first is the notebook itself
+        there = [path.name for path in ROOT.glob(f"notebooks/{int(number):02d}_*.ipynb")]
+        assert re.findall(r"\]\((.+?)\)", title) == there, title
