@@ -212,7 +212,7 @@ def min_norm_risk(
     if noise == 0:
         return unseen[()]
     room = np.abs(N - D) - 1
-    gain = np.where(room > 0, np.minimum(N, D) / np.where(room > 0, room, 1.0), np.inf)
+    gain = np.divide(np.minimum(N, D), room, out=np.full(N.shape, np.inf), where=room > 0)
     return (unseen + noise**2 * gain)[()]
 
 
