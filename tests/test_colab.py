@@ -22,7 +22,7 @@ PINS = ROOT / "tests/colab-constraints.txt"
 # what Colab has in whatever version, and what runs the notebooks and the tests here
 TOOLS = ["tqdm", "nbclient", "nbformat", "pytest", "hypothesis"]
 FIRST = notebooks.solved()[0]
-# of the student copies one stands for all: they have the cells of the solved ones, but for the answers
+# one student copy stands for all: but for the answers they have the same cells
 NOTEBOOKS = [FIRST.parent / "student" / FIRST.name, *notebooks.solved()]
 MODULES = sorted(path.stem for path in (ROOT / "course_utils").glob("[a-z]*.py"))
 FETCH = re.compile(r"git\+https://github\.com/[\w.-]+/[\w.-]+@[\w.-]+")
