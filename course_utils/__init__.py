@@ -24,14 +24,24 @@ _HOMES = {
     "influence_functions": (
         "Influence",
         "grad_z",
+        "group_influence",
         "influence",
         "influence_on_params",
+        "perturbation_influence",
         "s_test",
         "self_influence",
+        "tracin",
     ),
     "solvers": ("CG", "Exact", "LiSSA", "SolveInfo", "cg", "direct", "lissa", "neumann"),
     "trees": ("dense",),
-    "validation": ("Agreement", "check_influence", "leave_one_out"),
+    "validation": (
+        "Agreement",
+        "check_influence",
+        "leave_one_out",
+        "linear_datamodeling_score",
+        "refit_on_subsets",
+        "select_most_influential",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -49,6 +49,7 @@ class Point(NamedTuple):
     train: PyTree
     l2: PyTree  # one number per leaf that counts
     damping: float
+    weights: jax.Array | None = None  # of the examples in H; all 1 if None
 
 
 class Problem(NamedTuple):
@@ -226,7 +227,7 @@ def failures(problem, solved, noun, names=None):
     info, norms = solved.info, solved.norms
     names = np.arange(len(norms)) if names is None else names
     indefinite = info.status == solvers.INDEFINITE
-    broken = np.isin(info.status, (solvers.DIVERGED, solvers.NON_FINITE))
+    broken = np.isin(info.status, (solvers.DIVERGED, solvers.NON_FINITE, solvers.SINGULAR))
     short = ~(info.converged | indefinite | broken)
     if indefinite.any():
         lowest = float(info.min_curvature[indefinite].min())
@@ -290,6 +291,73 @@ def _some(noun, names):
 
 
 # --------------------------------------------------------------------------------------
+# Groups of training points
+# --------------------------------------------------------------------------------------
+
+
+class Groups(NamedTuple):
+    """Groups of training points, as rows."""
+
+    members: np.ndarray  # 1 for a member, 0 for the others, (n_groups, n)
+    shares: np.ndarray  # of the l2 term that leaves with the group, (n_groups,)
+
+
+def members_of(groups, problem, removal):
+    """``groups`` as ``Groups``, refused where an index is out of range or twice in one of them."""
+    members = np.zeros((len(groups), problem.n), trees.dtype(problem.shift))
+    for row, group in zip(members, groups, strict=True):
+        indices = trees.row_indices(group, problem.n)
+        row[indices] = 1
+        if row.sum() < len(indices):
+            raise ValueError("an index stands twice in one group")
+        if removal == "refit-mean" and len(indices) == problem.n:
+            raise ValueError("a group of all training points leaves nothing to fit (refit-mean)")
+    return Groups(members, members.mean(axis=1) * (removal == "refit-mean"))
+
+
+def moves_of_groups(problem, groups, order, advance):
+    """H_d⁻¹ g_U, and for order 2 with H_d⁻¹ H_U H_d⁻¹ g_U added, as rows; and which failed."""
+    setting, point, number = problem.setting, problem.point, len(groups.members)
+    of_block = lambda block: trees.take_rows(groups, block)
+    whole = lambda block, rows, x: x
+    found = prepared(problem)
+    gradients = lambda block: _group_gradients(setting, point, of_block(block), problem.shift)
+    silent = lambda block, rows: None
+    first = silent if order == 2 else advance
+    solved = solve_in_blocks(problem, gradients, whole, number, first, found=found)
+    failed = failures(problem, solved, "groups")
+    if order == 1:
+        return solved.kept, failed
+    moves = trees.where_rows(failed, trees.zeros_like(solved.kept), solved.kept)
+    bent = lambda block: _group_products(
+        setting, point, of_block(block), trees.take_rows(moves, block)
+    )
+    solved = solve_in_blocks(problem, bent, whole, number, advance, found=found)
+    return trees.add(moves, solved.kept), failed | failures(problem, solved, "groups")
+
+
+def newton_moves(problem, groups, advance):
+    """(H_d - H_U)⁻¹ g_U as rows, group by group, and which failed."""
+    setting, point, solver = problem.setting, problem.point, problem.solver
+    arguments = None if solver.needs_preparation() else solver.arguments(None)
+    results = []
+    for i in range(len(groups.members)):
+        one = trees.take_rows(groups, slice(i, i + 1))
+        rows = _group_gradients(setting, point, one, problem.shift)
+        results.append(Solved(*_solve_rest(solver.static(), setting, point, arguments, one, rows)))
+        advance(results[-1], 1)
+    solved = jax.device_get(trees.stack_blocks(results, len(results)))
+    worst = trees.take_rows(groups, int(solved.info.min_curvature.argmin()))
+    problem = problem._replace(point=_rest(point, worst))  # whose curvature a warning speaks of
+    return solved.kept, failures(problem, solved, "groups")
+
+
+def _rest(point, group):
+    """What is left without a group: the point whose H_d is H_d - H_U."""
+    return point._replace(weights=1 - group.members, l2=trees.scale(1 - group.shares, point.l2))
+
+
+# --------------------------------------------------------------------------------------
 # Compiled once for each setting and shape
 # --------------------------------------------------------------------------------------
 
@@ -310,7 +378,9 @@ def _system(setting, point):
     free, loss = free_part(setting, point.params, setting.loss_fn)
     shared = dict(l2=point.l2, curvature=setting.curvature)
     damped = lambda product, v: trees.add_scaled(product, point.damping, v)
-    H = curvatures.hessian_mvp(loss, free, point.train, batch_size=setting.batch_size, **shared)
+    H = curvatures.hessian_mvp(
+        *(loss, free, point.train), weights=point.weights, batch_size=setting.batch_size, **shared
+    )
 
     def sampled(batch_size):
         H_b = curvatures.hessian_sampler(loss, free, point.train, batch_size=batch_size, **shared)
@@ -396,3 +466,40 @@ def _missing_curvature(setting, point):
     below = jnp.min(ritz.eigenvalues - ritz.residual_norms)
     rounding = 10 * trees.epsilon(like) * jnp.max(jnp.abs(ritz.eigenvalues))
     return ritz.eigenvalues[0], jnp.maximum(-below, rounding)
+
+
+@partial(jax.jit, static_argnums=0)
+def _group_gradients(setting, point, groups, shift):
+    """g_U = (1/n) Σ_U (∇ℓ_i + shift) for each group, as rows."""
+    free, loss = free_part(setting, point.params, setting.loss_fn)
+    losses, n = jax.vmap(loss, in_axes=(None, 0)), trees.num_rows(point.train)
+    total = jax.grad(lambda free, block: losses(free, block[0]) @ block[1])
+
+    def of_group(member):
+        whole = point.train, member
+        summed = trees.sum_over_blocks(partial(total, free), whole, setting.batch_size)
+        return trees.scale(1 / n, trees.add_scaled(summed, jnp.sum(member), shift))
+
+    with jax.default_matmul_precision("highest"):
+        return jax.lax.map(of_group, jnp.asarray(groups.members))
+
+
+@partial(jax.jit, static_argnums=0)
+def _group_products(setting, point, groups, rows):
+    """H_U x_U for each group, as rows."""
+
+    def of_group(row):
+        group, x = row
+        l2 = trees.scale(group.shares, point.l2)
+        own = point._replace(weights=group.members, l2=l2, damping=0.0)
+        return _system(setting, own)[0].matvec(x)
+
+    return jax.lax.map(of_group, (jax.tree.map(jnp.asarray, groups), rows))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _solve_rest(solver, setting, point, arguments, groups, rows):
+    """Solutions with H_d - H_U for one group, their SolveInfo, and the norms of the rows."""
+    system, like = _system(setting, _rest(point, trees.take_rows(groups, 0)))
+    found = solver.prepare(system, like) if arguments is None else arguments
+    return *solver.solve(found, system, rows), jax.vmap(trees.norm)(rows)

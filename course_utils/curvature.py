@@ -174,12 +174,13 @@ def hessian_mvp(
     data: PyTree,
     *,
     l2: PyTree = 0.0,
+    weights: jax.Array | None = None,
     batch_size: int | None = None,
     curvature: str = "hessian",
 ) -> Matvec:
     r"""Products with the matrix of the mean loss plus an l2 term, over a whole data set.
 
-    $$v \mapsto \frac1n \sum_{i=1}^n A_i v + \lambda v, \qquad
+    $$v \mapsto \frac1n \sum_{i=1}^n w_i A_i v + \lambda v, \qquad
       A_i = \nabla^2 \ell(z_i, \theta) \;\text{ or }\; J_i^\top \nabla_z^2 \ell_i\, J_i.$$
 
     Args:
@@ -187,6 +188,7 @@ def hessian_mvp(
         params: pytree of floating-point arrays.
         data: pytree whose leaves share a leading axis of n examples.
         l2: $\lambda$, a number or a tree prefix of ``params`` with numbers as leaves.
+        weights: $w_i$, shape (n,); all 1 if ``None``. The sum is divided by n whatever they are.
         batch_size: how many examples enter at a time. ``None`` takes all n and keeps what depends
             on ``params`` alone between products (fastest). A number bounds the memory and computes
             that anew for each block; the result is the same, also where it does not divide n.
@@ -197,7 +199,8 @@ def hessian_mvp(
 
     Raises:
         ValueError: if ``params`` is not floating-point, the leading axes of ``data`` differ, l2 is
-            no prefix of ``params``, ``batch_size`` is not positive, or the loss is not a scalar.
+            no prefix of ``params``, ``weights`` do not have shape (n,), ``batch_size`` is not
+            positive, or the loss is not a scalar.
         TypeError: if ``curvature`` is unknown, or ``"ggn"`` and ``loss_fn`` was not composed.
     """
     trees.check_floating("params", params)
@@ -205,22 +208,28 @@ def hessian_mvp(
     check_batch_size(batch_size)
     n = trees.num_rows(data)
     l2 = trees.broadcast_prefix(l2, params, "l2")
+    if weights is not None:
+        if jnp.shape(weights) != (n,):
+            raise ValueError(f"weights must have shape ({n},), got {jnp.shape(weights)}")
+        weights = jnp.asarray(weights, trees.dtype(params))
 
     def operator(block):  # the sum over the examples of a block
+        data, weights = block
+        weighted = lambda values: jnp.sum(values if weights is None else weights * values)
         if curvature == "ggn":
-            x, y = block
+            x, y = data
             predict = lambda p: jax.vmap(lambda x: loss_fn.predict(p, x))(x)
-            metric = lambda z: hvp_operator(
-                lambda z: jnp.sum(jax.vmap(as_scalar(loss_fn.criterion))(z, y)), z
-            )
+            criteria = jax.vmap(as_scalar(loss_fn.criterion))
+            metric = lambda z: hvp_operator(lambda z: weighted(criteria(z, y)), z)
             return _pull_back(predict, metric, params)
         losses = jax.vmap(as_scalar(loss_fn), in_axes=(None, 0))
-        return hvp_operator(lambda p: jnp.sum(losses(p, block)), params)
+        return hvp_operator(lambda p: weighted(losses(p, data)), params)
 
+    whole = data, weights
     if batch_size is None or batch_size >= n:
-        total = operator(data)
+        total = operator(whole)
     else:
-        total = lambda v: trees.sum_over_blocks(lambda block: operator(block)(v), data, batch_size)
+        total = lambda v: trees.sum_over_blocks(lambda block: operator(block)(v), whole, batch_size)
 
     return lambda v: trees.add(trees.scale(1 / n, total(v)), trees.multiply(l2, v))
 

@@ -18,10 +18,9 @@ losses with the same $\lambda$, and has $\nabla\ell(z_i) + \lambda\hat\theta$ in
 $\nabla\ell(z_i)$.
 """
 
-import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils import _cache, _problem, trees
+from course_utils import _cache, _kept_scores, _problem, trees
+from course_utils._results import Influence
 from course_utils.solvers import CG, Exact, LiSSA, SolveInfo, default_tol
 
 PyTree = Any
@@ -38,131 +38,6 @@ Loss = Callable[[PyTree, PyTree], jax.Array]
 
 _KEPT_FROM = 64  # from about this many test points on, whole gradients cost less than JVPs
 _DIRECTIONS_AT_ONCE = 8  # forward-mode derivatives of one example
-_CACHED_AT_ONCE = 128  # test points in one block of a cache
-
-
-@dataclass(frozen=True, eq=False)
-class Influence:
-    """Influence scores, and what is needed in order to trust them.
-
-    Attributes:
-        scores: (n_test, n_train); rows whose solve failed are NaN.
-        s_test: the solutions H_d⁻¹∇m(z_t), a pytree like the params with a leading axis of n_test;
-            ``None`` where a ``cache_dir`` was given, for there scores alone are kept.
-        info: the certificate of each solve, ``SolveInfo`` of arrays (n_test,).
-        convention: one sentence saying what a score estimates.
-        seconds: wall time of each test point, (n_test,): that of its block, divided equally, with
-            compilation where there was one. NaN where the scores were read from a cache.
-    """
-
-    scores: np.ndarray
-    s_test: PyTree
-    info: SolveInfo
-    convention: str
-    seconds: np.ndarray
-
-    def helpful(self, k: int) -> np.ndarray:
-        """The k training points whose removal would raise the test loss most, most helpful first.
-
-        Integers (n_test, min(k, n)); equal scores in the order of their indices; −1 in rows of NaN.
-        """
-        return self._ranked(-self.scores, k)
-
-    def harmful(self, k: int) -> np.ndarray:
-        """The k training points whose removal would lower the test loss most, most harmful first.
-
-        Integers (n_test, min(k, n)); equal scores in the order of their indices; −1 in rows of NaN.
-        """
-        return self._ranked(self.scores, k)
-
-    def _ranked(self, keys, k):
-        if k < 0:
-            raise ValueError(f"k must not be negative, got {k}")
-        order = np.argsort(keys, axis=1, kind="stable")[:, :k]
-        return np.where(np.isnan(keys).any(axis=1, keepdims=True), -1, order)
-
-    def to_json(
-        self,
-        path: str | Path,
-        labels: Sequence[int] | np.ndarray | None = None,
-        time: bool = True,
-        k: int = 500,
-    ) -> None:
-        """Write the scores to a file that every language reads.
-
-        ``{"convention": …, "test_points": {"0": {…}, …}}``; each test point has its ``label``
-        (null without ``labels``), ``num_in_dataset`` (its index), ``time_calc_influence_s``,
-        ``influence`` (n scores), and ``harmful`` and ``helpful`` (training indices, at most k).
-        Scores that are NaN or infinite become null; beside NaN the lists are empty.
-
-        Args:
-            path: of the file; it is replaced as a whole.
-            labels: what to call the test points, (n_test,): numbers or words.
-            time: whether to write times; without, the same scores give the same file.
-            k: how many helpful and harmful points to list.
-
-        Raises:
-            ValueError: if there are not n_test labels, JSON cannot hold one, or k is negative.
-        """
-        labels = _json_labels(labels, len(self.scores))
-        helpful, harmful = self.helpful(k), self.harmful(k)
-        if not Path(path).parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {Path(path).parent}")
-
-        def write(file):
-            put = lambda text: file.write(text.encode())
-            put(f'{{"convention": {json.dumps(self.convention)}, "test_points": {{')
-            for t, scores in enumerate(self.scores):
-                failed = bool(np.isnan(scores).any())
-                point = {"label": labels[t], "num_in_dataset": t}
-                if time:
-                    point["time_calc_influence_s"] = _number_or_none(self.seconds[t])
-                point["influence"] = [_number_or_none(score) for score in scores.tolist()]
-                point["harmful"] = [] if failed else harmful[t].tolist()
-                point["helpful"] = [] if failed else helpful[t].tolist()
-                put(f'{"," if t else ""}\n"{t}": {json.dumps(point, allow_nan=False)}')
-            put("\n}}\n")
-
-        _cache.write_whole(Path(path), write)
-
-    def save(self, path: str | Path) -> None:
-        """Write everything to one ``.npz`` file, without pickle.
-
-        Raises:
-            TypeError: if the params have containers other than dicts, lists and tuples.
-        """
-        structure, leaves = trees.pack(self.s_test)
-        arrays = {f"leaf_{i}": leaf for i, leaf in enumerate(leaves)}
-        arrays |= {f"info_{name}": value for name, value in self.info._asdict().items()}
-        with open(path, "wb") as file:
-            np.savez(
-                file,
-                scores=self.scores,
-                convention=np.array(self.convention),
-                seconds=self.seconds,
-                structure=np.array(structure),
-                **arrays,
-            )
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Influence":
-        """Read what ``save`` has written; the arrays are NumPy's.
-
-        Raises:
-            ValueError: if ``save`` did not write it.
-        """
-        try:
-            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                count = sum(name.startswith("leaf_") for name in file)
-                leaves = [file[f"leaf_{i}"] for i in range(count)]
-                info = SolveInfo(*(file[f"info_{name}"] for name in SolveInfo._fields))
-                s_test = trees.unpack(str(file["structure"]), leaves)
-                convention = str(file["convention"])
-                return cls(file["scores"], s_test, info, convention, file["seconds"])
-        except OSError:
-            raise
-        except Exception as error:
-            raise ValueError(f"{path} was not written by Influence.save") from error
 
 
 def influence(
@@ -257,8 +132,8 @@ def influence(
     convention = _convention(removal, curvature, float(damping), test_loss_fn, select)
 
     if cache_dir is not None:
-        stamp = _stamp(problem, measure, test)
-        key, about = _key(problem, test, kept, convention, stamp)
+        stamp = _kept_scores.stamp(problem, measure, test)
+        key, about = _kept_scores.key(problem, test, kept, convention, stamp)
         problem = problem._replace(setting=replace(problem.setting, stamp=stamp))
 
     prepared = cache(lambda: _problem.prepared(problem))  # once, and only if a block is missing
@@ -283,7 +158,8 @@ def influence(
             seconds = np.full(n_test, elapsed / n_test)
         else:
             blocks = _cache.Cache(cache_dir, key, about)
-            scores, solved, seconds = _scored_in_blocks(blocks, scored, problem, n_test, advance)
+            whole = _kept_scores.in_blocks(blocks, scored, problem, n_test, advance)
+            scores, solved, seconds = whole
     failed = _problem.failures(problem, solved, "test points")
     s = None if solved.kept is None else trees.blank_rows(solved.kept, failed)
     scores = np.where(failed[:, None], np.nan, scores).astype(scores.dtype)
@@ -466,6 +342,198 @@ def self_influence(
     return np.where(failed, np.nan, solved.kept).astype(solved.kept.dtype)
 
 
+def group_influence(
+    loss_fn: Loss,
+    params: PyTree,
+    train: PyTree,
+    test: PyTree,
+    groups: Sequence[Sequence[int] | np.ndarray],
+    *,
+    order: int | str = 1,
+    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
+    l2: PyTree = 0.0,
+    damping: float = 0.0,
+    removal: str = "fixed-weight",
+    curvature: str = "hessian",
+    test_loss_fn: Loss | None = None,
+    select: Callable[[str], bool] | None = None,
+    batch_size: int | None = None,
+    progress: bool = False,
+) -> np.ndarray:
+    r"""How the prediction at each test point would change without a whole group of training points.
+
+    $\nabla m(z_t)^\top \Delta\theta_U$ for each group $U$, with one of three moves. With
+    $g_U = \frac1n \sum_U \nabla\ell(z_i)$ and $H_U = \frac1n \sum_U \nabla^2\ell(z_i)$,
+
+    $$\Delta\theta_U = H_d^{-1} g_U, \qquad H_d^{-1}\,(I + H_U H_d^{-1})\, g_U, \qquad
+      (H_d - H_U)^{-1} g_U$$
+
+    for ``order`` 1, 2 and "newton". The first is the sum of the members' scores. It keeps the
+    curvature of the removed points, and falls short where they all bend the fit in one direction;
+    the second is the next term of a series in $H_U H_d^{-1}$; the third, one Newton step of the
+    refit, is its limit and is exact for least squares. "refit-mean" takes
+    $\ell + \frac\lambda2\lVert\theta\rVert^2$ in place of $\ell$ in $g_U$ and $H_U$.
+
+    Order 1 takes a solve per group, order 2 two of them, and "newton" one, each with a matrix of
+    its own. Other arguments, errors and warnings are those of ``influence``.
+
+    Args:
+        groups: for each group the indices of its members, in any number and order.
+        order: 1, 2 or ``"newton"``.
+
+    Returns:
+        Shape (n_test, n_groups), in the units of m, positive where the group helps; NaN in the
+        columns of groups whose solve failed.
+
+    Raises:
+        TypeError: an unknown ``order``; "newton" with ``LiSSA``; and what ``influence`` raises.
+        ValueError: an index that is out of range or twice in a group; a group of all training
+            points with "refit-mean"; and what ``influence`` raises.
+
+    Source:
+        Koh, Ang, Teo and Liang, "On the accuracy of influence functions for measuring group
+        effects", NeurIPS 2019; Basu, You and Feizi, "On second-order group influence functions for
+        black-box predictions", ICML 2020.
+    """
+    _problem.check_name("order", order, (1, 2, "newton"))
+    if order == "newton" and isinstance(solver, LiSSA):
+        raise TypeError('order="newton" takes CG(...) or Exact(), as each group has its own matrix')
+    problem = _problem.pose(
+        loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
+    )
+    measure = loss_fn if test_loss_fn is None else test_loss_fn
+    slopes = _test_gradients(problem, measure, _checked_test(problem, test, test_loss_fn))
+    members = _problem.members_of(groups, problem, removal)
+    with _problem.bar(len(groups), "groups", progress) as advance:
+        if order == "newton" and len(groups) > 0:
+            moves, failed = _problem.newton_moves(problem, members, advance)
+        else:
+            moves, failed = _problem.moves_of_groups(problem, members, order, advance)
+    changes = np.asarray(_products_of_rows(slopes, moves))
+    return np.where(failed, np.nan, changes).astype(changes.dtype)
+
+
+def perturbation_influence(
+    loss_fn: Loss,
+    params: PyTree,
+    train: PyTree,
+    test: PyTree,
+    indices: np.ndarray,
+    *,
+    wrt: Hashable = 0,
+    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
+    l2: PyTree = 0.0,
+    damping: float = 0.0,
+    curvature: str = "hessian",
+    test_loss_fn: Loss | None = None,
+    select: Callable[[str], bool] | None = None,
+    batch_size: int | None = None,
+    progress: bool = False,
+) -> np.ndarray:
+    r"""How the prediction at each test point changes with the input of a training point.
+
+    $$\frac{\partial\, m(z_t)}{\partial x_i} =
+      -\frac1n \nabla m(z_t)^\top H_d^{-1}\, \partial_x \nabla_\theta \ell(z_i),$$
+
+    the model being fitted again after the change: $\frac1n$ of Koh and Liang's
+    $\mathcal{I}_\text{pert,loss}$. A small step along it raises the test loss. One solve per test
+    point; each entry is a derivative by x of $s_t^\top\nabla_\theta\ell(z_i)$. Other arguments,
+    errors and warnings are those of ``influence``.
+
+    Args:
+        indices: of the training points, whole numbers in 0 … n − 1, shape (k,).
+        wrt: which part of an example is x: ``example[wrt]``, an array of floating-point numbers.
+
+    Returns:
+        Shape (n_test, k, \*x.shape); NaN for test points whose solve failed.
+
+    Raises:
+        ValueError: if an index is out of range, or that part is not there or not floating-point;
+            and what ``influence`` raises.
+
+    Source:
+        Koh and Liang, ICML 2017, section 2.2.
+    """
+    problem = _problem.pose(
+        *(loss_fn, params, train, solver, l2, damping),
+        *("fixed-weight", curvature, select, batch_size),
+    )
+    chosen = trees.take_rows(problem.point.train, trees.row_indices(indices, problem.n))
+    try:
+        part = chosen[wrt]
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"an example has no part {wrt!r}") from error
+    trees.check_floating(f"train[{wrt!r}]", part)
+    measure = loss_fn if test_loss_fn is None else test_loss_fn
+    test = _checked_test(problem, test, test_loss_fn)
+    with _problem.bar(trees.num_rows(test), "test points", progress) as advance:
+        solved = _solve_for_tests(problem, measure, test, advance)
+    failed = _problem.failures(problem, solved, "test points")
+    slopes = _input_slopes(problem.setting, wrt, problem.point, solved.kept, chosen)
+    return np.asarray(trees.blank_rows(slopes, failed))
+
+
+def tracin(
+    loss_fn: Loss,
+    checkpoints: PyTree,
+    train: PyTree,
+    test: PyTree,
+    step_sizes: Sequence[float] | np.ndarray,
+    *,
+    test_loss_fn: Loss | None = None,
+    select: Callable[[str], bool] | None = None,
+    gradients: str = "auto",
+    batch_size: int | None = None,
+) -> np.ndarray:
+    r"""How much each training point lowered the test loss on the way, step by step.
+
+    $$\text{scores}[t, i] = \sum_k \frac{\eta_k}{n}\,
+      \nabla m(z_t, \theta_k)^\top \nabla\ell(z_i, \theta_k),$$
+
+    so that the sum over i is, to first order, the drop of the test loss under gradient descent on
+    the mean training loss, where the checkpoints are the params before each step. Where only every
+    c-th is kept, give c times the step size. No matrix is solved with, the params need not be at an
+    optimum, and a score is about the path, not about a refit.
+
+    Args:
+        loss_fn: ``(params, example) -> scalar``, the loss of ONE example.
+        checkpoints: like the params, every leaf with a leading axis of K checkpoints.
+        step_sizes: $\eta_k$, shape (K,).
+        train, test, test_loss_fn, select, gradients, batch_size: as for ``influence``.
+
+    Returns:
+        Shape (n_test, n), in the units of m.
+
+    Raises:
+        TypeError, ValueError: as ``influence``; and if there are not K step sizes, or one is not
+            finite.
+
+    Source:
+        Pruthi, Liu, Kale and Sundararajan, "Estimating training data influence by tracing gradient
+        descent", NeurIPS 2020.
+    """
+    _problem.check_name("gradients", gradients, ("on-the-fly", "kept", "auto"))
+    step_sizes = np.asarray(step_sizes, float)
+    if step_sizes.shape != (trees.num_rows(checkpoints, "checkpoints"),):
+        raise ValueError(
+            f"step_sizes must be one per checkpoint: got shape {step_sizes.shape} for "
+            f"{trees.num_rows(checkpoints)} of them"
+        )
+    _problem.check_finite("step_sizes", step_sizes)
+    measure = loss_fn if test_loss_fn is None else test_loss_fn
+    total = 0.0
+    for params, step_size in zip(trees.rows(checkpoints), step_sizes, strict=True):
+        problem = _problem.pose(
+            *(loss_fn, params, train, CG(), 0.0, 0.0, "fixed-weight", "hessian"),
+            *(select, batch_size, False),
+        )
+        slopes = _test_gradients(problem, measure, _checked_test(problem, test, test_loss_fn))
+        kept = gradients == "kept" or (gradients == "auto" and trees.num_rows(test) >= _KEPT_FROM)
+        scores = _scores(problem.setting, kept, problem.point, slopes, problem.shift)
+        total = total + step_size * np.asarray(scores)
+    return total.astype(scores.dtype)
+
+
 def _convention(removal, curvature, damping, test_loss_fn, select):
     refit = {
         "fixed-weight": "its term is dropped from the sum while 1/n and l2 stay (fixed-weight)",
@@ -491,9 +559,13 @@ def _checked_test(problem, test, test_loss_fn):
     return test
 
 
-def _solve_for_tests(problem, measure, test, advance, found=None):
+def _test_gradients(problem, measure, test):
     name = "loss_fn" if measure is problem.setting.loss_fn else "test_loss_fn"
-    rows = _problem.checked_gradients(problem, measure, test, name)
+    return _problem.checked_gradients(problem, measure, test, name)
+
+
+def _solve_for_tests(problem, measure, test, advance, found=None):
+    rows = _test_gradients(problem, measure, test)
     return _problem.solve_in_blocks(
         problem,
         lambda block: trees.take_rows(rows, block),
@@ -502,68 +574,6 @@ def _solve_for_tests(problem, measure, test, advance, found=None):
         advance,
         found=found,
     )
-
-
-def _stamp(problem, measure, test):
-    """The name of what the losses compute now: what was compiled of them before may be stale."""
-    setting, point = problem.setting, problem.point
-    one = lambda data: jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), data)
-    example, params = one(point.train), point.params
-    functions = [(_derivatives(setting.loss_fn), (params, example))]
-    functions += [(_derivatives(measure), (params, one(test)))]
-    if setting.curvature == "ggn":  # the same loss can be cut into two parts in several ways
-        predict, criterion = setting.loss_fn.predict, setting.loss_fn.criterion
-        z = jax.eval_shape(predict, params, example[0])
-        functions += [(_derivatives(lambda p, x: predict(p, x).sum()), (params, example[0]))]
-        functions += [(_derivatives(criterion), (z, example[1]))]
-    return _cache.fingerprint((), functions, ())
-
-
-def _key(problem, test, kept, convention, stamp):
-    """The name of these scores, from everything that they depend on; and what to say of them."""
-    setting = problem.setting
-    settings = (problem.solver, setting.curvature, setting.batch_size, setting.counts, kept, stamp)
-    arrays = problem.point, test, problem.shift
-    key = _cache.fingerprint(arrays, [], (convention, *settings))
-    about = {"convention": convention, "n_test": trees.num_rows(test), "n_train": problem.n}
-    return key, about | {"solver": repr(problem.solver)}
-
-
-def _derivatives(f):
-    """All that is ever taken of f in its first argument: with the rules that f brings for each."""
-
-    def traced(params, example):
-        of_params = lambda params: f(params, example)
-        forward = lambda g: jax.jvp(g, (params,), (params,))
-        return forward(of_params), forward(jax.grad(of_params))
-
-    return traced
-
-
-def _scored_in_blocks(cache, scored, problem, n_test, advance):
-    """Scores, certificates and times of all test points, block by block, read where they are."""
-    number = -(-n_test // _CACHED_AT_ONCE)
-    size = -(-n_test // number)
-    scalar = trees.dtype(problem.shift)
-    kinds = dict(converged=bool, num_steps=np.int32, status=np.int32)
-    like = {name: ((size,), np.dtype(kinds.get(name, scalar))) for name in SolveInfo._fields}
-    like |= {"scores": ((size, problem.n), scalar), "norms": ((size,), scalar)}
-    blocks, seconds = [], np.full(n_test, np.nan)
-    for b in range(number):
-        start, end = b * size, min((b + 1) * size, n_test)
-
-        def make(start=start, end=end):
-            rows = np.minimum(np.arange(start, start + size), n_test - 1)
-            scores, solved, elapsed = scored(rows, lambda block, done: None)
-            seconds[start:end] = elapsed / (end - start)
-            named = solved.info._asdict() | {"scores": scores, "norms": solved.norms}
-            return {name: np.asarray(value) for name, value in named.items()}
-
-        blocks.append(cache.block(b, make, like))
-        advance(blocks[-1]["scores"], end - start)
-    whole = {name: np.concatenate([b[name] for b in blocks])[:n_test] for name in like}
-    info = SolveInfo(*(whole[name] for name in SolveInfo._fields))
-    return whole["scores"], _problem.Solved(None, info, whole["norms"]), seconds
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -594,6 +604,31 @@ def _scores(setting, kept, point, s, shift):
 def _row_products(rows, x, shift, n):
     """(1/n) (row + shift) . x, row by row."""
     return jax.vmap(lambda row, x: trees.vdot(trees.add(row, shift), x) / n)(rows, x)
+
+
+@jax.jit
+def _products_of_rows(x, y):
+    """x_t . y_j for all pairs of rows."""
+    return jnp.matmul(trees.ravel_rows(x), trees.ravel_rows(y).T, precision="highest")
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _input_slopes(setting, wrt, point, s, chosen):
+    """-(1/n) of the derivative of s_t . ∇ℓ_i by a part of z_i, for all t and chosen i."""
+    free, loss = _problem.free_part(setting, point.params, setting.loss_fn)
+
+    def of_pair(s, z):
+        part = z[wrt]
+        changed = lambda x: jax.tree.map(
+            lambda leaf: x if leaf is part else leaf, z, is_leaf=lambda leaf: leaf is part
+        )
+        along = lambda x: jax.jvp(lambda free: loss(free, changed(x)), (free,), (s,))[1]
+        return jax.grad(along)(part)
+
+    with jax.default_matmul_precision("highest"):
+        of_test = lambda s: jax.vmap(lambda z: of_pair(s, z))(chosen)
+        slopes = trees.map_rows(of_test, s, _DIRECTIONS_AT_ONCE)
+    return trees.scale(-1 / trees.num_rows(point.train), slopes)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -636,20 +671,3 @@ def _one_step(rows, x, H_z, n):
 
     with jax.default_matmul_precision("highest"):
         return trees.unravel_rows(jax.vmap(step)(blocks(rows)[:, 1:], blocks(x), H_z / n), like)
-
-
-def _number_or_none(x):
-    return float(x) if np.isfinite(x) else None
-
-
-def _json_labels(labels, n):
-    if labels is None:
-        return [None] * n
-    if isinstance(labels, str) or np.ndim(labels) != 1 or len(labels) != n:
-        raise ValueError(f"labels must be {n} numbers or words, one per test point: got {labels!r}")
-    labels = [label.item() if hasattr(label, "item") else label for label in labels]
-    for t, label in enumerate(labels):
-        fits = label is None or isinstance(label, str | bool | int)
-        if not fits and not (isinstance(label, float) and np.isfinite(label)):
-            raise ValueError(f"labels[{t}] must be a finite number or a word, got {label!r}")
-    return labels

@@ -207,6 +207,17 @@ def blank_rows(rows: PyTree, blank: jax.Array) -> PyTree:
     return jax.tree.map(lambda leaf: fill(leaf, jnp.asarray(blank)), rows)
 
 
+def where_rows(chosen: jax.Array, x: PyTree, y: PyTree) -> PyTree:
+    """The rows of ``x`` where ``chosen``, shape (n,), is true, and those of ``y`` elsewhere."""
+    pick = jax.vmap(jnp.where)
+    return jax.tree.map(lambda x, y: pick(jnp.asarray(chosen), x, y), x, y)
+
+
+def rows(x: PyTree) -> list[PyTree]:
+    """The rows of ``x``, one by one."""
+    return [take_rows(x, i) for i in range(num_rows(x))]
+
+
 def stack_blocks(blocks: list[PyTree], n: int) -> PyTree:
     """One pytree with ``n`` rows from consecutive blocks of rows; rows beyond ``n`` are dropped."""
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:n], *blocks)

@@ -1,4 +1,4 @@
-"""What an estimate of influence is worth: refit without the point, and compare."""
+"""What an estimate of influence is worth: refit without points, and compare."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -8,6 +8,8 @@ import numpy as np
 from course_utils import trees
 
 PyTree = Any
+
+_BOOTSTRAPS = 200  # redraws of the subsets, for a standard error
 
 
 def leave_one_out(
@@ -48,27 +50,151 @@ def leave_one_out(
         ValueError: if an index is out of range, n is below 2 with "refit-mean" (1 with the other),
             or a measured value is not finite.
     """
-    if removal not in ("fixed-weight", "refit-mean"):
-        raise TypeError(f"removal must be 'fixed-weight' or 'refit-mean', got {removal!r}")
-    if n < 1 + (removal == "refit-mean"):
-        raise ValueError(f"{removal!r} needs more training examples, got n = {n}")
+    _check_removal(removal, n)
     indices = trees.row_indices(indices, n)
-
-    def measured(weights, what):
-        values = np.asarray(measure(fit(weights)))
-        if not np.issubdtype(values.dtype, np.floating):
-            values = values.astype(float)  # so that counts and truth values can be subtracted
-        if not np.isfinite(values).all():
-            raise ValueError(f"the measured values of {what} are not finite")
-        return values
-
-    before = measured(np.ones(n), "the fit with all points")
+    before = _measured(fit, measure, np.ones(n), "the fit with all points")
     changes = np.zeros((*before.shape, len(indices)), before.dtype)
     for column, i in enumerate(indices):
         weights = np.full(n, n / (n - 1) if removal == "refit-mean" else 1.0)
         weights[i] = 0.0
-        changes[..., column] = measured(weights, f"the fit without point {i}") - before
+        without = _measured(fit, measure, weights, f"the fit without point {i}")
+        changes[..., column] = without - before
     return changes
+
+
+class SubsetRefits(NamedTuple):
+    """Fits on random subsets of the training points: what ``refit_on_subsets`` found.
+
+    Attributes:
+        kept: which points each fit had, booleans (num_subsets, n).
+        measured: what each fit gave, (num_subsets, n_test).
+    """
+
+    kept: np.ndarray
+    measured: np.ndarray
+
+
+def refit_on_subsets(
+    fit: Callable[[np.ndarray], PyTree],
+    measure: Callable[[PyTree], np.ndarray],
+    n: int,
+    *,
+    removal: str,
+    fraction: float = 0.5,
+    num_subsets: int = 64,
+    seed: int = 0,
+) -> SubsetRefits:
+    r"""Fit again on random subsets of the training points, and measure each fit.
+
+    The ground truth of ``linear_datamodeling_score``, kept apart because it takes the time and
+    serves every method. Of a subset of $m$ points, "fixed-weight" gives its members the weight 1
+    and "refit-mean" $n/m$; the others have 0.
+
+    Args:
+        fit, measure, n, removal: as for ``leave_one_out``.
+        fraction: of the points in each subset, between 0 and 1; at least one is in, and one out.
+        num_subsets: at least 2.
+        seed: of the draws.
+
+    Returns:
+        ``SubsetRefits(kept, measured)``.
+
+    Raises:
+        TypeError: if ``removal`` is unknown.
+        ValueError: if a number is out of its range, or a measured value is not finite.
+    """
+    _check_removal(removal, n)
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
+    if num_subsets < 2 or n < 2:
+        raise ValueError(f"a rank needs two subsets of two points: got {num_subsets} of {n}")
+    m = min(max(1, round(fraction * n)), n - 1)
+    order = np.random.default_rng(seed).random((num_subsets, n)).argsort(axis=1)
+    kept = order < m
+    weight = n / m if removal == "refit-mean" else 1.0
+    measured = [_measured(fit, measure, weight * row, f"fit {j}") for j, row in enumerate(kept)]
+    return SubsetRefits(kept, np.stack(measured))
+
+
+class DatamodelingScore(NamedTuple):
+    """What ``linear_datamodeling_score`` says of a matrix of scores.
+
+    Attributes:
+        mean: over the test points.
+        standard_error: of the mean, over other draws of the subsets (bootstrap).
+        per_test: the correlation at each test point, (n_test,).
+    """
+
+    mean: float
+    standard_error: float
+    per_test: np.ndarray
+
+
+def linear_datamodeling_score(scores: np.ndarray, refits: SubsetRefits) -> DatamodelingScore:
+    r"""How well sums of scores rank the outcomes of fits on random subsets.
+
+    Without the points outside a subset $S$, the scores predict
+    $m(z_t, \hat\theta_S) \approx m(z_t, \hat\theta) + \sum_{i \notin S} \text{scores}[t, i]$.
+    The linear datamodeling score is Spearman's rank correlation of that sum with the measured
+    values, over the subsets, for each test point; 1 is best. Ranks do not notice a factor: see
+    ``check_influence`` for what does.
+
+    Args:
+        scores: (n_test, n), positive where a point helps, such as ``influence(...).scores``.
+        refits: from ``refit_on_subsets``, of the same n and the same test points.
+
+    Returns:
+        ``DatamodelingScore(mean, standard_error, per_test)``. NaN for test points with NaN among
+        their scores, and for those whose measured or predicted values are all equal; the mean and
+        its error are over the other test points.
+
+    Raises:
+        ValueError: if the shapes do not match.
+
+    Source:
+        Park, Georgiev, Ilyas, Leclerc and Madry, "TRAK: attributing model behavior at scale", ICML
+        2023, section 2.
+    """
+    scores, (kept, measured) = np.asarray(scores, float), refits
+    if scores.shape != (measured.shape[-1], kept.shape[-1]) or measured.ndim != 2:
+        raise ValueError(
+            f"scores must be (n_test, n) = {(measured.shape[-1], kept.shape[-1])}, "
+            f"got {scores.shape}"
+        )
+    predicted = (~kept) @ scores.T  # (num_subsets, n_test)
+    per_test = _rank_correlation(predicted.T, measured.T)
+    draw = np.random.default_rng(0).integers(len(kept), size=(_BOOTSTRAPS, len(kept)))
+    known = lambda r: r[~np.isnan(r)].mean() if not np.isnan(r).all() else np.nan
+    means = [known(_rank_correlation(predicted[j].T, measured[j].T)) for j in draw]
+    return DatamodelingScore(float(known(per_test)), float(np.std(means, ddof=1)), per_test)
+
+
+def select_most_influential(scores: np.ndarray, fraction: float) -> np.ndarray:
+    r"""The training points to keep in a smaller training set: those that help the test points most.
+
+    They are ranked by their mean score over the test points, helpful before harmful. What the
+    smaller set is worth, a fit on it must show: scores speak of one point at a time, and a cluster
+    of points that stand in for each other has small scores and large worth.
+
+    Args:
+        scores: (n_test, n), positive where a point helps; rows with NaN are left out.
+        fraction: of the points to keep, above 0 and at most 1; at least one is kept.
+
+    Returns:
+        Integers, shape (k,) with $k = \lceil \text{fraction} \cdot n \rceil$, most helpful first,
+        ties by index.
+
+    Raises:
+        ValueError: if ``fraction`` is out of range, ``scores`` is no matrix, or no row is free of
+            NaN.
+    """
+    scores = np.asarray(scores)
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction must lie above 0 and be at most 1, got {fraction}")
+    if scores.ndim != 2 or not (whole := ~np.isnan(scores).any(axis=1)).any():
+        raise ValueError("scores must be (n_test, n) with a row that has no NaN")
+    count = int(np.ceil(round(fraction * scores.shape[1], 9)))
+    return np.argsort(-scores[whole].mean(axis=0), kind="stable")[:count]
 
 
 class Agreement(NamedTuple):
@@ -125,13 +251,10 @@ def check_influence(predicted: np.ndarray, real: np.ndarray) -> Agreement:
     if (np.ptp(real, axis=-1) == 0).any():
         raise ValueError("the real changes are all equal: there is nothing to compare with")
 
-    from scipy.stats import rankdata  # jax and scikit-learn stand on SciPy
-
-    ranks = lambda x: rankdata(x, axis=-1, nan_policy="propagate")
     x, y = _deviations(real), _deviations(predicted)
     with np.errstate(invalid="ignore"):
         pearson = _cosine(x.unit, y.unit)
-        spearman = _cosine(_deviations(ranks(real)).unit, _deviations(ranks(predicted)).unit)
+        spearman = _rank_correlation(predicted, real)
         slope = np.sum(x.unit * y.unit, axis=-1) / np.sum(x.unit**2, axis=-1) * (y.size / x.size)
         return Agreement(pearson, spearman, slope, y.mean - slope * x.mean)
 
@@ -150,6 +273,30 @@ def _deviations(x):
     size = np.where(np.ptp(x, axis=-1) > 0, np.abs(unit).max(axis=-1), np.ptp(x, axis=-1))
     unit = np.where((size == 0)[..., None], 0, unit)  # equal values, whatever their mean rounds to
     return _Deviations(mean, size, unit / np.where(size > 0, size, 1)[..., None])
+
+
+def _check_removal(removal, n):
+    if removal not in ("fixed-weight", "refit-mean"):
+        raise TypeError(f"removal must be 'fixed-weight' or 'refit-mean', got {removal!r}")
+    if n < 1 + (removal == "refit-mean"):
+        raise ValueError(f"{removal!r} needs more training examples, got n = {n}")
+
+
+def _measured(fit, measure, weights, what):
+    values = np.asarray(measure(fit(weights)))
+    if not np.issubdtype(values.dtype, np.floating):
+        values = values.astype(float)  # so that counts and truth values can be subtracted
+    if not np.isfinite(values).all():
+        raise ValueError(f"the measured values of {what} are not finite")
+    return values
+
+
+def _rank_correlation(x, y):
+    from scipy.stats import rankdata  # jax and scikit-learn stand on SciPy
+
+    ranks = lambda x: _deviations(rankdata(x, axis=-1, nan_policy="propagate")).unit
+    with np.errstate(invalid="ignore"):
+        return _cosine(ranks(x), ranks(y))
 
 
 def _cosine(x, y):

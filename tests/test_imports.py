@@ -14,7 +14,7 @@ import course_utils
 ROOM = Path(course_utils.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.iter_modules(course_utils.__path__))
 NUMERIC = {"trees", "curvature", "_certificates", "solvers", "_problem", "_cache"}
-NUMERIC |= {"influence_functions", "validation"}
+NUMERIC |= {"_kept_scores", "_results", "influence_functions", "validation"}
 TEACHING = {"plotting", "widgets", "checks"}
 # The arrows of the package: who may import whom.
 MAY_IMPORT = {
@@ -24,7 +24,9 @@ MAY_IMPORT = {
     "_certificates": {"trees"},
     "solvers": {"trees", "_certificates"},
     "_problem": {"trees", "curvature", "_certificates", "solvers", "sharding"},
-    "influence_functions": {"_problem", "_cache", "trees", "solvers"},
+    "_results": {"_cache", "trees", "solvers"},
+    "_kept_scores": {"_problem", "_cache", "trees", "solvers"},
+    "influence_functions": {"_kept_scores", "_problem", "_results", "_cache", "trees", "solvers"},
     "validation": {"trees", "influence_functions"},
     "training": {"trees"},
     "widgets": {"plotting"},

@@ -11,7 +11,10 @@ from course_utils import (
     influence,
     influence_on_params,
     leave_one_out,
+    linear_datamodeling_score,
     models,
+    refit_on_subsets,
+    select_most_influential,
 )
 from course_utils.solvers import Exact
 
@@ -150,6 +153,98 @@ def test_what_cannot_be_compared_is_refused(predicted, real, words):
 
 
 # --- first-order influence, its correction, and refits --------------------------------------------
+
+
+@pytest.mark.parametrize("removal", ["fixed-weight", "refit-mean"])
+def test_fits_on_subsets_give_their_members_the_weight_of_the_removal(removal):
+    kept, seen = refit_on_subsets(
+        *(lambda weights: weights, lambda weights: weights, 12),
+        **dict(removal=removal, fraction=0.25, num_subsets=9, seed=4),
+    )
+    assert kept.shape == (9, 12) and kept.dtype == bool and (kept.sum(axis=1) == 3).all()
+    np.testing.assert_allclose(seen, kept * (1.0 if removal == "fixed-weight" else 4.0))
+    assert len({tuple(row) for row in kept}) > 1
+    again = refit_on_subsets(
+        *(lambda weights: weights, lambda weights: weights, 12),
+        **dict(removal=removal, fraction=0.25, num_subsets=9, seed=5),
+    )
+    assert (again.kept != kept).any()
+
+
+def test_scores_of_a_world_that_is_additive_have_the_best_datamodeling_score():
+    scores = np.random.default_rng(2).normal(size=(5, 30))
+    world = lambda weights: 7.0 - scores @ weights  # without a helpful point the loss rises
+    refits = refit_on_subsets(lambda w: w, world, 30, removal="fixed-weight", num_subsets=20)
+    best = linear_datamodeling_score(3 * scores, refits)
+    np.testing.assert_allclose(best.per_test, 1.0)
+    assert best.mean == pytest.approx(1) and best.standard_error == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(linear_datamodeling_score(-scores, refits).per_test, -1.0)
+
+
+def test_the_datamodeling_score_is_the_rank_correlation_of_scipy_and_its_error_covers_zero():
+    rng = np.random.default_rng(3)
+    refits = refit_on_subsets(
+        *(lambda w: w, lambda w: rng.normal(size=40), 25),
+        **dict(removal="refit-mean", num_subsets=50),
+    )
+    scores = rng.normal(size=(40, 25))
+    found = linear_datamodeling_score(scores, refits)
+    for t in range(40):
+        predicted = [scores[t][~row].sum() for row in refits.kept]
+        exact = scipy.stats.spearmanr(predicted, refits.measured[:, t]).statistic
+        assert found.per_test[t] == pytest.approx(exact, abs=1e-12)
+    assert found.mean == pytest.approx(found.per_test.mean())
+    # independent test points: the error is that of a mean of 40 correlations of 50 pairs
+    assert abs(found.mean) < 4 * found.standard_error
+    assert 0.5 < found.standard_error / (1 / np.sqrt(40 * 49)) < 2
+    scores[3, 0] = np.nan
+    found = linear_datamodeling_score(scores, refits)
+    assert np.isnan(found.per_test[3]) and np.isfinite(found.mean)
+
+
+def test_influence_ranks_fits_on_most_of_the_points_of_a_ridge_regression():
+    loss = lambda theta, z: 0.5 * (z[0] @ theta - z[1]) ** 2
+    test = X[:4] + 0.1, Y[:4]
+    measure = lambda theta: 0.5 * (test[0] @ theta - test[1]) ** 2
+    refits = refit_on_subsets(fit, measure, 12, removal="refit-mean", fraction=0.8)
+    options = dict(l2=L2, removal="refit-mean", solver=Exact())
+    scores = influence(loss, fit(np.ones(12)), (X, Y), test, **options).scores
+    assert linear_datamodeling_score(scores, refits).mean > 0.7
+    assert linear_datamodeling_score(scores[:, ::-1], refits).mean < 0.5
+
+
+def test_the_most_influential_points_are_the_most_helpful_on_average():
+    scores = np.array([[1.0, -3.0, 2.0, 2.0, 0.0], [1.0, 1.0, 2.0, 2.0, 9.0]])
+    assert select_most_influential(scores, 0.4).tolist() == [4, 2]
+    assert select_most_influential(scores, 0.5).tolist() == [4, 2, 3]  # ties by index
+    assert select_most_influential(scores, 1).tolist() == [4, 2, 3, 0, 1]
+    assert select_most_influential(scores, 1e-9).tolist() == [4]
+    broken = np.vstack([scores, np.full(5, np.nan)])
+    assert select_most_influential(broken, 0.6).tolist() == [4, 2, 3]
+    assert len(select_most_influential(np.ones((1, 100)), 0.07)) == 7  # not 8, by rounding
+
+
+def test_subsets_and_selections_that_cannot_be_are_refused():
+    refits = refit_on_subsets(lambda w: w, lambda w: w, 6, removal="fixed-weight", num_subsets=3)
+    assert refits.kept.sum() == 9
+    with pytest.raises(ValueError, match=r"scores must be \(n_test, n\) = \(6, 6\), got \(2, 6\)"):
+        linear_datamodeling_score(np.ones((2, 6)), refits)
+    bad = lambda **options: refit_on_subsets(lambda w: w, lambda w: w, 6, **options)
+    with pytest.raises(TypeError, match="removal must be"):
+        bad(removal="loo")
+    for fraction in [0, 1, -0.5, 2]:
+        with pytest.raises(ValueError, match="fraction must lie between 0 and 1"):
+            bad(removal="fixed-weight", fraction=fraction)
+    with pytest.raises(ValueError, match="a rank needs two subsets of two points: got 1 of 6"):
+        bad(removal="fixed-weight", num_subsets=1)
+    with pytest.raises(ValueError, match="the measured values of fit 0 are not finite"):
+        refit_on_subsets(lambda w: w, lambda w: w * np.nan, 6, removal="fixed-weight")
+    for fraction in [0, 1.1]:
+        with pytest.raises(ValueError, match="fraction must lie above 0"):
+            select_most_influential(np.ones((2, 3)), fraction)
+    for scores in [np.ones(3), np.full((2, 3), np.nan), np.ones((0, 3))]:
+        with pytest.raises(ValueError, match="with a row that has no NaN"):
+            select_most_influential(scores, 0.5)
 
 
 def softmax_newton(X, y, k, l2, weights, W):
