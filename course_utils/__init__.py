@@ -32,7 +32,17 @@ _HOMES = {
         "self_influence",
         "tracin",
     ),
-    "solvers": ("CG", "Exact", "LiSSA", "SolveInfo", "cg", "direct", "lissa", "neumann"),
+    "solvers": (
+        "Arnoldi",
+        "CG",
+        "Exact",
+        "LiSSA",
+        "SolveInfo",
+        "cg",
+        "direct",
+        "lissa",
+        "neumann",
+    ),
     "trees": ("dense",),
     "validation": (
         "Agreement",

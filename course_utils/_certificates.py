@@ -53,6 +53,14 @@ def default_tol(b: PyTree) -> float:
     return 1e-10 if trees.epsilon(b) < 1e-12 else 1e-5
 
 
+def as_matvec(A):
+    """Products with A, which may be given as a function or as a matrix."""
+    if callable(A):
+        return A
+    matrix = jnp.asarray(A)
+    return lambda v: matrix @ v
+
+
 def power_of_two(b):
     """A power of two near max|b|; 1 where that is zero or not finite. Shape ()."""
     size = trees.max_abs(b)

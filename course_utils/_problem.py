@@ -19,9 +19,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from course_utils import curvature as curvatures
-from course_utils import solvers, trees
-from course_utils._certificates import STATUS, check_nonnegative, round_up, stretch
-from course_utils.solvers import CG, Exact, LiSSA, SolveInfo, System
+from course_utils import trees
+from course_utils._certificates import (
+    DIVERGED,
+    INDEFINITE,
+    STATUS,
+    check_nonnegative,
+    round_up,
+    stretch,
+)
+from course_utils.solvers import Arnoldi, LiSSA, SolveInfo, Solver, System
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
@@ -57,7 +64,7 @@ class Problem(NamedTuple):
 
     setting: Setting
     point: Point
-    solver: CG | Exact | LiSSA
+    solver: Solver
     shift: PyTree  # what refit-mean adds to each gradient: l2 * params, or zero
     n: int
 
@@ -79,8 +86,9 @@ def pose(
     check_name("removal", removal, ("fixed-weight", "refit-mean"))
     curvatures.check_curvature(loss_fn, curvature)
     curvatures.check_batch_size(batch_size)
-    if not isinstance(solver, CG | Exact | LiSSA):
-        raise TypeError(f"solver must be CG(...), LiSSA(...) or Exact(), got {solver!r}")
+    if not isinstance(solver, Solver):
+        words = "CG(...), LiSSA(...), Arnoldi(...) or Exact()"
+        raise TypeError(f"solver must be {words}, got {solver!r}")
     check_nonnegative("damping", damping)
     trees.check_floating("params", params)
     n = trees.num_rows(train, "train")
@@ -226,8 +234,8 @@ def failures(problem, solved, noun, names=None):
     """
     info, norms = solved.info, solved.norms
     names = np.arange(len(norms)) if names is None else names
-    indefinite = info.status == solvers.INDEFINITE
-    broken = np.isin(info.status, (solvers.DIVERGED, solvers.NON_FINITE, solvers.SINGULAR))
+    indefinite = info.status == INDEFINITE
+    broken = info.status > INDEFINITE
     short = ~(info.converged | indefinite | broken)
     if indefinite.any():
         lowest = float(info.min_curvature[indefinite].min())
@@ -239,7 +247,7 @@ def failures(problem, solved, noun, names=None):
         )
     if broken.any():
         words = " and ".join(sorted(set(np.asarray(STATUS)[info.status[broken]])))
-        cure = _cure_of_divergence(problem, info) if (info.status == solvers.DIVERGED).any() else ""
+        cure = _cure_of_divergence(problem, info) if (info.status == DIVERGED).any() else ""
         _warn(f"{_some(noun, names[broken])}: the solve is {words}, and their rows are NaN{cure}")
     if short.any():
         words = " and ".join(sorted(set(np.asarray(STATUS)[info.status[short]])))
@@ -249,6 +257,8 @@ def failures(problem, solved, noun, names=None):
         if isinstance(problem.solver, LiSSA):
             cure = "; raise recursion_depth against bias, and num_samples, batch_size or scale"
             cure += " against noise"
+        if isinstance(problem.solver, Arnoldi):
+            cure = "; raise rank, or damping to the size of the eigenvalues that are left out"
         _warn(
             f"{_some(noun, names[short])}: not converged ({words}) after {steps} steps, with a "
             f"relative residual of up to {worst:.2g}; their rows are kept{cure}"

@@ -31,7 +31,7 @@ import numpy as np
 
 from course_utils import _cache, _kept_scores, _problem, trees
 from course_utils._results import Influence
-from course_utils.solvers import CG, Exact, LiSSA, SolveInfo, default_tol
+from course_utils.solvers import CG, LiSSA, SolveInfo, Solver, default_tol
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
@@ -46,7 +46,7 @@ def influence(
     train: PyTree,
     test: PyTree,
     *,
-    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
+    solver: Solver = CG(),  # noqa: B008
     l2: PyTree = 0.0,
     damping: float = 0.0,
     removal: str = "fixed-weight",
@@ -76,7 +76,7 @@ def influence(
         params: the fitted parameters, a pytree of floating-point arrays with p numbers in all.
         train: pytree whose leaves share a leading axis of n examples, such as ``(X, y)``.
         test: the same with n_test examples.
-        solver: ``CG(tol=…, maxiter=…)``, ``LiSSA(…)`` or ``Exact()``.
+        solver: ``CG(tol=…, maxiter=…)``, ``LiSSA(…)``, ``Arnoldi(rank=…)`` or ``Exact()``.
         l2: $\lambda$ of the fit, a number or a tree prefix of ``params`` with one number per part,
             so that biases can go free.
         damping: added to every curvature in the solve, at least 0; in the units of H.
@@ -172,7 +172,7 @@ def s_test(
     train: PyTree,
     test: PyTree,
     *,
-    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
+    solver: Solver = CG(),  # noqa: B008
     l2: PyTree = 0.0,
     damping: float = 0.0,
     curvature: str = "hessian",
@@ -236,7 +236,7 @@ def influence_on_params(
     train: PyTree,
     indices: np.ndarray,
     *,
-    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
+    solver: Solver = CG(),  # noqa: B008
     l2: PyTree = 0.0,
     damping: float = 0.0,
     removal: str = "fixed-weight",
@@ -310,7 +310,7 @@ def self_influence(
     params: PyTree,
     train: PyTree,
     *,
-    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
+    solver: Solver = CG(),  # noqa: B008
     l2: PyTree = 0.0,
     damping: float = 0.0,
     removal: str = "fixed-weight",
@@ -350,7 +350,7 @@ def group_influence(
     groups: Sequence[Sequence[int] | np.ndarray],
     *,
     order: int | str = 1,
-    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
+    solver: Solver = CG(),  # noqa: B008
     l2: PyTree = 0.0,
     damping: float = 0.0,
     removal: str = "fixed-weight",
@@ -421,7 +421,7 @@ def perturbation_influence(
     indices: np.ndarray,
     *,
     wrt: Hashable = 0,
-    solver: CG | Exact | LiSSA = CG(),  # noqa: B008
+    solver: Solver = CG(),  # noqa: B008
     l2: PyTree = 0.0,
     damping: float = 0.0,
     curvature: str = "hessian",
