@@ -20,7 +20,7 @@ from course_utils.cli import notebooks
 ROOT = Path(__file__).resolve().parent.parent
 PINS = ROOT / "tests/colab-constraints.txt"
 # what Colab has in whatever version, and what runs the notebooks and the tests here
-TOOLS = ["tqdm", "nbclient", "nbformat", "pytest", "hypothesis"]
+TOOLS = ["tqdm", "nbclient", "nbformat", "pytest", "pytest-xdist", "hypothesis"]
 FIRST = notebooks.solved()[0]
 # one student copy stands for all: but for the answers they have the same cells
 NOTEBOOKS = [FIRST.parent / "student" / FIRST.name, *notebooks.solved()]
@@ -163,7 +163,7 @@ def test_the_package_passes_its_tests_on_colabs_versions(colab, published):
     assert len(files) >= 9
     done = subprocess.run(
         [colab, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir=.", "--confcutdir=tests"]
-        + ["-p", "no:cacheprovider", *files],
+        + ["-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile", *files],
         cwd=published,
         env=environ(PYTHONPATH=str(published)),
         capture_output=True,
