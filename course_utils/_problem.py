@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from course_utils import curvature as curvatures
-from course_utils import trees
+from course_utils import sharding, trees
 from course_utils._certificates import (
     DIVERGED,
     INDEFINITE,
@@ -46,7 +47,12 @@ class Setting:
     curvature: str
     batch_size: int | None
     counts: tuple[bool, ...]  # which leaves of the params
+    mesh: Mesh | None = None  # of devices that the training data are spread over
     stamp: str = ""  # of the losses as they are now, where scores are kept on disk
+
+    @property
+    def shards(self) -> int:
+        return 1 if self.mesh is None else self.mesh.size
 
 
 class Point(NamedTuple):
@@ -80,6 +86,7 @@ def pose(
     curvature,
     select,
     batch_size,
+    mesh=None,
     survey=True,
 ):
     """Check everything that can be checked before a solve, and warn of params off the optimum."""
@@ -95,16 +102,19 @@ def pose(
     if n < 1 + (removal == "refit-mean"):
         least = "two training examples" if removal == "refit-mean" else "a training example"
         raise ValueError(f"removal={removal!r} needs at least {least}, got {n}")
+    mesh, weights = sharding.automatic(mesh), None
+    if mesh is not None:
+        (train, weights), params = sharding.place(mesh, train), sharding.replicate(mesh, params)
     params, train = trees.promote(params), trees.promote(train)
     check_finite("params", params)
     check_finite("train", train)
     l2 = trees.broadcast_prefix(l2, params, "l2")
     l2 = trees.nonnegative_floats("l2", l2)
     counts = _counting(params, select)
-    setting = Setting(loss_fn, curvature, batch_size, counts)
+    setting = Setting(loss_fn, curvature, batch_size, counts, mesh)
     free, _ = trees.partition(params, counts)
     l2, _ = trees.partition(l2, counts)
-    point = Point(params, train, l2, float(damping))
+    point = Point(params, train, l2, float(damping), weights)
     shift = trees.multiply(l2, free) if removal == "refit-mean" else trees.zeros_like(free)
     if survey:
         flags, slope, typical = jax.device_get(_survey(setting, point))
@@ -386,11 +396,10 @@ def free_part(setting, params, loss_fn):
 def _system(setting, point):
     """Products with H_d, of all examples or of mini-batches, and something like their argument."""
     free, loss = free_part(setting, point.params, setting.loss_fn)
-    shared = dict(l2=point.l2, curvature=setting.curvature)
+    shared = dict(l2=point.l2, weights=point.weights, curvature=setting.curvature)
     damped = lambda product, v: trees.add_scaled(product, point.damping, v)
-    H = curvatures.hessian_mvp(
-        *(loss, free, point.train), weights=point.weights, batch_size=setting.batch_size, **shared
-    )
+    blocks = dict(batch_size=setting.batch_size, shards=setting.shards)
+    H = curvatures.hessian_mvp(loss, free, point.train, **shared, **blocks)
 
     def sampled(batch_size):
         H_b = curvatures.hessian_sampler(loss, free, point.train, batch_size=batch_size, **shared)
@@ -412,14 +421,19 @@ def _survey(setting, point):
     n = trees.num_rows(point.train)
     with jax.default_matmul_precision("highest"):
         losses = jax.vmap(curvatures.as_scalar(loss), in_axes=(None, 0))
-        total = jax.grad(lambda free, block: jnp.sum(losses(free, block)))
-        summed = trees.sum_over_blocks(partial(total, free), point.train, setting.batch_size)
+        total = jax.grad(lambda free, block: trees.weighted_sum(losses(free, block[0]), block[1]))
+        whole = point.train, point.weights
+        summed = trees.sum_over_blocks(
+            partial(total, free), whole, setting.batch_size, setting.shards
+        )
         gradient = trees.add(trees.scale(1 / n, summed), trees.multiply(point.l2, free))
         spread = np.unique(np.linspace(0, n - 1, min(n, _NORMS_SAMPLED)).astype(int))
-        sample = trees.take_rows(point.train, spread)
+        sample, weights = trees.take_rows(whole, spread)
         at_once = min(rows_at_once(setting, free), len(spread))
         norms = trees.map_rows(lambda z: trees.norm(slope(free, z)), sample, at_once)
-    return trees.finite_flags(gradient), trees.norm(gradient), jnp.mean(norms)
+        typical = jnp.average(norms, weights=weights)
+    found = trees.finite_flags(gradient), trees.norm(gradient), typical
+    return sharding.gathered(setting.mesh, found)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -428,12 +442,13 @@ def gradients(setting, measure, params, data):
     free, loss = free_part(setting, params, measure)
     slope = jax.grad(curvatures.as_scalar(loss))
     with jax.default_matmul_precision("highest"):
-        return trees.map_rows(lambda z: slope(free, z), data, rows_at_once(setting, free))
+        rows = trees.map_rows(lambda z: slope(free, z), data, rows_at_once(setting, free))
+    return sharding.gathered(setting.mesh, rows)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _prepare(solver, setting, point):
-    return solver.prepare(*_system(setting, point))
+    return sharding.gathered(setting.mesh, solver.prepare(*_system(setting, point)))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -441,7 +456,7 @@ def _solve(solver, setting, point, arguments, rows):
     """x with H_d x = row for every row, their SolveInfo, and the norms of the rows."""
     system, _ = _system(setting, point)
     x, info = solver.solve(arguments, system, rows)
-    return x, info, jax.vmap(trees.norm)(rows)
+    return sharding.gathered(setting.mesh, (x, info, jax.vmap(trees.norm)(rows)))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -455,13 +470,14 @@ def _largest_example_curvature(setting, point):
     rows = lambda i: trees.take_rows(point.train, i[None])
 
     def of_example(i):
-        (matvec, _), like = _system(setting, point._replace(train=rows(i)))
+        (matvec, _), like = _system(setting, point._replace(train=rows(i), weights=None))
         return stretch(matvec, trees.random_like(jax.random.key(0), like), 20)
 
     free, _ = free_part(setting, point.params, setting.loss_fn)
     at_once = min(rows_at_once(setting, free), len(spread))
     with jax.default_matmul_precision("highest"):
-        return jnp.max(trees.map_rows(of_example, jnp.asarray(spread), at_once))
+        largest = jnp.max(trees.map_rows(of_example, jnp.asarray(spread), at_once))
+    return sharding.gathered(setting.mesh, largest)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -475,7 +491,8 @@ def _missing_curvature(setting, point):
     ritz = curvatures.lanczos(matvec, like, steps, key=jax.random.key(0))
     below = jnp.min(ritz.eigenvalues - ritz.residual_norms)
     rounding = 10 * trees.epsilon(like) * jnp.max(jnp.abs(ritz.eigenvalues))
-    return ritz.eigenvalues[0], jnp.maximum(-below, rounding)
+    found = ritz.eigenvalues[0], jnp.maximum(-below, rounding)
+    return sharding.gathered(setting.mesh, found)
 
 
 @partial(jax.jit, static_argnums=0)

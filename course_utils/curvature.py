@@ -176,6 +176,7 @@ def hessian_mvp(
     l2: PyTree = 0.0,
     weights: jax.Array | None = None,
     batch_size: int | None = None,
+    shards: int = 1,
     curvature: str = "hessian",
 ) -> Matvec:
     r"""Products with the matrix of the mean loss plus an l2 term, over a whole data set.
@@ -192,6 +193,8 @@ def hessian_mvp(
         batch_size: how many examples enter at a time. ``None`` takes all n and keeps what depends
             on ``params`` alone between products (fastest). A number bounds the memory and computes
             that anew for each block; the result is the same, also where it does not divide n.
+        shards: the number of devices that the examples are spread over, equally; then
+            ``batch_size`` counts those of one device.
         curvature: ``"hessian"`` or ``"ggn"`` (Gauss-Newton; needs a loss made by ``compose``).
 
     Returns:
@@ -215,21 +218,23 @@ def hessian_mvp(
 
     def operator(block):  # the sum over the examples of a block
         data, weights = block
-        weighted = lambda values: jnp.sum(values if weights is None else weights * values)
         if curvature == "ggn":
             x, y = data
             predict = lambda p: jax.vmap(lambda x: loss_fn.predict(p, x))(x)
             criteria = jax.vmap(as_scalar(loss_fn.criterion))
-            metric = lambda z: hvp_operator(lambda z: weighted(criteria(z, y)), z)
+            total = lambda z: trees.weighted_sum(criteria(z, y), weights)
+            metric = lambda z: hvp_operator(total, z)
             return _pull_back(predict, metric, params)
         losses = jax.vmap(as_scalar(loss_fn), in_axes=(None, 0))
-        return hvp_operator(lambda p: weighted(losses(p, data)), params)
+        return hvp_operator(lambda p: trees.weighted_sum(losses(p, data), weights), params)
 
     whole = data, weights
-    if batch_size is None or batch_size >= n:
+    if batch_size is None or batch_size * shards >= n:
         total = operator(whole)
     else:
-        total = lambda v: trees.sum_over_blocks(lambda block: operator(block)(v), whole, batch_size)
+        total = lambda v: trees.sum_over_blocks(
+            lambda block: operator(block)(v), whole, batch_size, shards
+        )
 
     return lambda v: trees.add(trees.scale(1 / n, total(v)), trees.multiply(l2, v))
 
@@ -240,6 +245,7 @@ def hessian_sampler(
     data: PyTree,
     *,
     l2: PyTree = 0.0,
+    weights: jax.Array | None = None,
     batch_size: int = 1,
     curvature: str = "hessian",
 ) -> Callable[[PyTree, jax.Array], PyTree]:
@@ -252,7 +258,7 @@ def hessian_sampler(
 
     Args:
         batch_size: |B|, which may exceed n.
-        loss_fn, params, data, l2, curvature: as for ``hessian_mvp``.
+        loss_fn, params, data, l2, weights, curvature: as for ``hessian_mvp``.
 
     Returns:
         ``matvec(v, key)``, linear in v: the same key is the same matrix.
@@ -268,11 +274,11 @@ def hessian_sampler(
     l2 = trees.broadcast_prefix(l2, params, "l2")
     if batch_size is None or n == 0:
         raise ValueError(f"a mini-batch needs a batch_size and data: got {batch_size} and {n} rows")
-    data = jax.tree.map(jnp.asarray, data)
+    whole = jax.tree.map(jnp.asarray, (data, weights))
 
     def matvec(v, key):
-        batch = trees.take_rows(data, jax.random.randint(key, (batch_size,), 0, n))
-        return hessian_mvp(loss_fn, params, batch, l2=l2, curvature=curvature)(v)
+        batch, w = trees.take_rows(whole, jax.random.randint(key, (batch_size,), 0, n))
+        return hessian_mvp(loss_fn, params, batch, l2=l2, weights=w, curvature=curvature)(v)
 
     return matvec
 

@@ -28,8 +28,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
-from course_utils import _cache, _kept_scores, _problem, trees
+from course_utils import _cache, _kept_scores, _problem, sharding, trees
 from course_utils._results import Influence
 from course_utils.solvers import CG, LiSSA, SolveInfo, Solver, default_tol
 
@@ -55,6 +56,7 @@ def influence(
     select: Callable[[str], bool] | None = None,
     gradients: str = "auto",
     batch_size: int | None = None,
+    mesh: Mesh | None = None,
     cache_dir: str | Path | None = None,
     progress: bool = False,
 ) -> Influence:
@@ -92,6 +94,9 @@ def influence(
             points; ``"auto"`` is the faster: kept from 64 test points on.
         batch_size: how many training examples enter at a time, which bounds the memory. ``None``:
             all, in the products with H.
+        mesh: of devices, such as ``jax.make_mesh((8,), ("data",))``: the training data are spread
+            over them and everything else is copied to each; ``batch_size`` then counts the examples
+            of one device. Over several processes each makes the same call and gets the same result.
         cache_dir: a folder for finished scores, in blocks of at most 128 test points. The same call
             again reads them, a call that was killed goes on after its last whole block, and either
             ends with the same bytes; a damaged block is computed anew. Every value that the scores
@@ -123,7 +128,7 @@ def influence(
     """
     _problem.check_name("gradients", gradients, ("on-the-fly", "kept", "auto"))
     problem = _problem.pose(
-        loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
+        loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size, mesh
     )
     measure = loss_fn if test_loss_fn is None else test_loss_fn
     test = _checked_test(problem, test, test_loss_fn)
@@ -132,6 +137,8 @@ def influence(
     convention = _convention(removal, curvature, float(damping), test_loss_fn, select)
 
     if cache_dir is not None:
+        if jax.process_count() > 1:
+            raise ValueError("cache_dir works in one process: several would write the same files")
         stamp = _kept_scores.stamp(problem, measure, test)
         key, about = _kept_scores.key(problem, test, kept, convention, stamp)
         problem = problem._replace(setting=replace(problem.setting, stamp=stamp))
@@ -142,9 +149,9 @@ def influence(
         began = time.perf_counter()
         some = trees.take_rows(test, indices)
         solved = _solve_for_tests(problem, measure, some, advance, prepared())
-        scores = np.asarray(
-            _scores(problem.setting, kept, problem.point, solved.kept, problem.shift)
-        )
+        point, shift, n = problem.point, problem.shift, problem.n
+        scores = _scores(problem.setting, kept, point, solved.kept, shift, n)
+        scores = np.asarray(scores)[:, :n]  # without what fills up the last device
         return scores, solved, time.perf_counter() - began
 
     with _problem.bar(n_test, "test points", progress) as advance:
@@ -525,11 +532,11 @@ def tracin(
     for params, step_size in zip(trees.rows(checkpoints), step_sizes, strict=True):
         problem = _problem.pose(
             *(loss_fn, params, train, CG(), 0.0, 0.0, "fixed-weight", "hessian"),
-            *(select, batch_size, False),
+            *(select, batch_size, None, False),
         )
         slopes = _test_gradients(problem, measure, _checked_test(problem, test, test_loss_fn))
         kept = gradients == "kept" or (gradients == "auto" and trees.num_rows(test) >= _KEPT_FROM)
-        scores = _scores(problem.setting, kept, problem.point, slopes, problem.shift)
+        scores = _scores(problem.setting, kept, problem.point, slopes, problem.shift, problem.n)
         total = total + step_size * np.asarray(scores)
     return total.astype(scores.dtype)
 
@@ -552,7 +559,8 @@ def _convention(removal, curvature, damping, test_loss_fn, select):
 def _checked_test(problem, test, test_loss_fn):
     """The test points as arrays on the device, refused where they do not suit."""
     trees.num_rows(test, "test")
-    test = trees.promote(test)
+    mesh = problem.setting.mesh
+    test = trees.promote(test if mesh is None else sharding.replicate(mesh, test))
     if test_loss_fn is None:
         trees.check_like("test", test, "train", problem.point.train, skip_axes=1)
     _problem.check_finite("test", test)
@@ -577,7 +585,7 @@ def _solve_for_tests(problem, measure, test, advance, found=None):
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _scores(setting, kept, point, s, shift):
+def _scores(setting, kept, point, s, shift, n):
     """(1/n) s_t . (∇ℓ_i + shift) for all t and i, shape (n_test, n)."""
     free, loss = _problem.free_part(setting, point.params, setting.loss_fn)
     flat = trees.ravel_rows(s)  # (n_test, p)
@@ -591,13 +599,13 @@ def _scores(setting, kept, point, s, shift):
 
     with jax.default_matmul_precision("highest"):
         if kept:
-            products = trees.map_rows(
-                from_gradient, point.train, _problem.rows_at_once(setting, free)
-            )
+            at_once = _problem.rows_at_once(setting, free)
+            products = trees.map_rows(from_gradient, point.train, at_once, setting.shards)
         else:
-            products = trees.map_rows(from_derivatives, point.train, setting.batch_size)
+            of_row, at_once = from_derivatives, setting.batch_size
+            products = trees.map_rows(of_row, point.train, at_once, setting.shards)
         constant = flat @ trees.ravel(shift)  # (n_test,)
-    return (products + constant).T / trees.num_rows(point.train)
+    return sharding.gathered(setting.mesh, (products + constant).T / n)
 
 
 @jax.jit

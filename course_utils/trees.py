@@ -223,32 +223,60 @@ def stack_blocks(blocks: list[PyTree], n: int) -> PyTree:
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:n], *blocks)
 
 
-def map_rows(f: Callable[[PyTree], PyTree], data: PyTree, batch_size: int | None = None) -> PyTree:
-    """``f`` of every row, stacked; at most ``batch_size`` rows are worked on at a time."""
-    if batch_size is None or batch_size >= num_rows(data):
+def map_rows(
+    f: Callable[[PyTree], PyTree],
+    data: PyTree,
+    batch_size: int | None = None,
+    shards: int = 1,
+) -> PyTree:
+    """``f`` of every row, stacked; at most ``batch_size`` rows of a shard are worked on at a time.
+
+    ``shards`` is the number of devices that the rows are spread over, equally: see ``sharding``.
+    """
+    n = num_rows(data)
+    if batch_size is None or batch_size * shards >= n:
         return jax.vmap(f)(data)
-    return jax.lax.map(f, data, batch_size=batch_size)
+    if shards == 1:
+        return jax.lax.map(f, data, batch_size=batch_size)
+    parts = jax.tree.map(lambda leaf: leaf.reshape(shards, n // shards, *leaf.shape[1:]), data)
+    of_parts = jax.vmap(lambda rows: jax.lax.map(f, rows, batch_size=batch_size))(parts)
+    return jax.tree.map(lambda leaf: leaf.reshape(n, *leaf.shape[2:]), of_parts)
+
+
+def weighted_sum(values: jax.Array, weights: jax.Array | None) -> jax.Array:
+    """The sum of ``weights * values``; of the values alone for ``None``. Shape ()."""
+    return jnp.sum(values if weights is None else weights * values)
 
 
 def sum_over_blocks(
-    f: Callable[[PyTree], PyTree], data: PyTree, batch_size: int | None = None
+    f: Callable[[PyTree], PyTree],
+    data: PyTree,
+    batch_size: int | None = None,
+    shards: int = 1,
 ) -> PyTree:
-    """``f(data)`` for an ``f`` that is a sum over examples, ``batch_size`` of them at a time.
+    """``f(data)`` for an ``f`` that is a sum over examples, ``batch_size`` of a shard at a time.
 
-    The full blocks run in one ``lax.scan``; the remaining ``n % batch_size`` examples are added as
-    a smaller block of their own, so nothing is padded and the sum is exact for every n.
+    The full blocks run in one loop; the remaining examples are added as a smaller block of their
+    own, so nothing is padded and the sum is exact for every n. ``shards`` is the number of devices
+    that the rows are spread over, equally; a block takes ``batch_size`` rows from each.
     """
     n = num_rows(data)
-    if batch_size is None or batch_size >= n:
+    if batch_size is None or batch_size * shards >= n:
         return f(data)
-    num_full = n // batch_size
-    split = num_full * batch_size
-    shape = lambda leaf: leaf[:split].reshape(num_full, batch_size, *leaf.shape[1:])
-    full = jax.tree.map(shape, data)
-    step = lambda total, block: (add(total, f(block)), None)
-    zero = zeros_like(jax.eval_shape(f, take_rows(full, 0)))
-    total, _ = jax.lax.scan(step, zero, full)
-    return total if split == n else add(total, f(take_rows(data, slice(split, n))))
+    per = n // shards
+    num_full = per // batch_size
+    parts = jax.tree.map(lambda leaf: leaf.reshape(shards, per, *leaf.shape[1:]), data)
+
+    def block(start, size):
+        cut = lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, size, axis=1)
+        join = lambda leaf: cut(leaf).reshape(shards * size, *leaf.shape[2:])
+        return jax.tree.map(join, parts)
+
+    step = lambda k, total: add(total, f(block(k * batch_size, batch_size)))
+    zero = zeros_like(jax.eval_shape(f, block(0, batch_size)))
+    total = jax.lax.fori_loop(0, num_full, step, zero)
+    rest = per - num_full * batch_size
+    return add(total, f(block(num_full * batch_size, rest))) if rest else total
 
 
 # --------------------------------------------------------------------------------------

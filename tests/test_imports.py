@@ -14,7 +14,7 @@ import course_utils
 ROOM = Path(course_utils.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.iter_modules(course_utils.__path__))
 NUMERIC = {"trees", "curvature", "_certificates", "_series", "solvers", "_problem", "_cache"}
-NUMERIC |= {"_kept_scores", "_results", "influence_functions", "validation"}
+NUMERIC |= {"sharding", "_kept_scores", "_results", "influence_functions", "validation"}
 TEACHING = {"plotting", "widgets", "checks"}
 # The arrows of the package: who may import whom.
 MAY_IMPORT = {
@@ -26,8 +26,17 @@ MAY_IMPORT = {
     "solvers": {"trees", "curvature", "_certificates", "_series"},
     "_problem": {"trees", "curvature", "_certificates", "solvers", "sharding"},
     "_results": {"_cache", "trees", "solvers"},
+    "sharding": {"trees"},
     "_kept_scores": {"_problem", "_cache", "trees", "solvers"},
-    "influence_functions": {"_kept_scores", "_problem", "_results", "_cache", "trees", "solvers"},
+    "influence_functions": {
+        "sharding",
+        "_kept_scores",
+        "_problem",
+        "_results",
+        "_cache",
+        "trees",
+        "solvers",
+    },
     "validation": {"trees", "influence_functions"},
     "training": {"trees"},
     "widgets": {"plotting"},

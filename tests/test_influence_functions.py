@@ -517,7 +517,7 @@ def test_too_few_training_points_are_refused():
             dict(solver=CG),
             r"solver must be CG\(...\), .* or Exact\(\), got",
         ),
-        (dict(mesh=None), "unexpected keyword argument 'mesh'"),
+        (dict(devices=8), "unexpected keyword argument 'devices'"),
         (dict(depth=5), "unexpected keyword argument 'depth'"),
     ],
 )
@@ -633,7 +633,7 @@ def test_products_in_blocks_hold_no_more_than_a_block_of_gradients():
     point = _problem.Point(params, jnp.zeros((n, p)), 0.1, 0.0)
     s = jnp.zeros((2, p))
     for kept in (True, False):
-        compiled = inf._scores.lower(setting, kept, point, s, params).compile()
+        compiled = inf._scores.lower(setting, kept, point, s, params, n).compile()
         assert compiled.memory_analysis().temp_size_in_bytes < 8 * n * p / 10
     matvec = jax.jit(lambda train, v: hessian_mvp(loss, params, train, batch_size=batch)(v))
     memory = matvec.lower(point.train, params).compile().memory_analysis()
@@ -659,8 +659,8 @@ def test_everything_compiled_asks_for_the_highest_matmul_precision():
         "exact": lambda: solve(Exact()),
         "lissa": lambda: solve(LiSSA(num_samples=2)),
         "scale": lambda: found(LiSSA()),
-        "kept": lambda: inf._scores(setting, True, point, rows, PARAMS),
-        "on-the-fly": lambda: inf._scores(setting, False, point, rows, PARAMS),
+        "kept": lambda: inf._scores(setting, True, point, rows, PARAMS, 24),
+        "on-the-fly": lambda: inf._scores(setting, False, point, rows, PARAMS, 24),
     }
     for name, call in compiled.items():
         text = str(jax.make_jaxpr(call)())

@@ -1,0 +1,141 @@
+"""One device, eight devices and two processes say the same (T10)."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import textwrap
+
+import jax
+import numpy as np
+import pytest
+
+from course_utils import sharding
+
+PROBLEM = """
+import jax, sys
+import numpy as np
+jax.config.update("jax_enable_x64", X64)
+from course_utils import CG, Arnoldi, Exact, LiSSA, compose, influence, models
+
+draw = np.random.default_rng(0)
+N, D, K = 37, 5, 3  # 37 is not divisible by 8
+dtype = float if X64 else np.float32
+X, XT = draw.normal(size=(N, D)).astype(dtype), draw.normal(size=(6, D)).astype(dtype)
+Y, YT = draw.integers(K, size=N), draw.integers(K, size=6)
+params = {"W": draw.normal(size=(K, D)).astype(dtype), "b": np.zeros(K, dtype)}
+loss = compose(
+    lambda p, x: p["W"] @ x + p["b"], lambda z, y: jax.nn.logsumexp(z) - z[y]
+)
+l2 = {"W": 0.1, "b": 0.05}
+import warnings
+warnings.simplefilter("ignore")  # params are at no optimum
+
+
+def scores(**options):
+    done = influence(loss, params, (X, Y), (XT, YT), l2=l2, **options)
+    assert done.info.converged.all() or "solver" in options
+    return done.scores
+"""
+
+
+def run(code, **environment):
+    told = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=told | {"JAX_PLATFORMS": "cpu"} | environment,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("x64, eps", [(True, 1e-6), (False, 1e-5)])
+def test_eight_devices_say_what_one_says(x64, eps):
+    code = f"X64 = {x64}\n" + PROBLEM + f"EPS = {eps}\n"
+    code += textwrap.dedent("""
+        assert len(jax.devices()) == 8
+        mesh = jax.make_mesh((4, 2), ("hosts", "cores"))
+        cases = [{}, dict(batch_size=2), dict(gradients="kept"), dict(curvature="ggn")]
+        cases += [dict(solver=Exact()), dict(solver=Arnoldi(rank=18), removal="refit-mean")]
+        for options in cases:
+            one, eight = scores(**options), scores(mesh=mesh, **options)
+            assert one.shape == eight.shape == (6, N)
+            error = np.abs(one - eight).max() / np.abs(one).max()
+            print(options, error)
+            assert error < EPS, (options, error)
+        exact = scores(solver=Exact(), damping=0.1)
+        sampled = LiSSA(recursion_depth=2000, batch_size=64)
+        noisy = scores(solver=sampled, damping=0.1, mesh=mesh)
+        assert np.abs(noisy - exact).max() < 0.1 * np.abs(exact).max()
+    """)
+    run(code, XLA_FLAGS="--xla_force_host_platform_device_count=8")
+
+
+def test_two_processes_say_what_one_says():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = "X64 = True\nimport jax\n"
+    code += f"jax.distributed.initialize('127.0.0.1:{port}', 2, RANK)\n" + PROBLEM
+    code += textwrap.dedent("""
+        assert len(jax.devices()) == 8 and len(jax.local_devices()) == 4
+        mesh = jax.make_mesh((8,), ("data",))
+        found = [scores(mesh=mesh), scores(mesh=mesh, gradients="kept", batch_size=2)]
+        print("sum", *(repr(float(f.sum())) for f in found), repr(float(np.abs(found[0]).max())))
+        try:
+            scores(mesh=mesh, cache_dir="somewhere")
+        except ValueError as error:
+            print(error)
+    """)
+    told = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))}
+    told |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code.replace("RANK", str(rank))],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=told,
+        )
+        for rank in range(2)
+    ]
+    try:
+        ended = [process.communicate(timeout=600) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert [process.returncode for process in started] == [0, 0], ended[0][1][-3000:]
+    alone = run("X64 = True\n" + PROBLEM + "print('sum', repr(float(scores().sum())))")
+    want = float(alone.split()[1])
+    for out, _ in ended:
+        plain, kept, size = map(float, re.search("sum (.*)", out)[1].split())
+        assert abs(plain - want) < 1e-8 * size and abs(kept - want) < 1e-8 * size
+        assert "cache_dir works in one process" in out
+
+
+def test_rows_are_padded_with_weights_that_keep_every_mean():
+    mesh = jax.make_mesh((1,), ("data",))
+    rows, weights = sharding.place(mesh, {"x": np.arange(5.0), "y": np.arange(10).reshape(5, 2)})
+    np.testing.assert_array_equal(rows["x"], np.arange(5.0))
+    np.testing.assert_array_equal(weights, np.ones(5))
+    code = textwrap.dedent("""
+        import jax, numpy as np
+        from course_utils import sharding
+        mesh = jax.make_mesh((8,), ("data",))
+        (x, y), w = sharding.place(mesh, (np.arange(11.0), np.arange(22).reshape(11, 2)))
+        assert x.shape == w.shape == (16,) and y.shape == (16, 2)
+        assert len(x.sharding.device_set) == 8
+        np.testing.assert_allclose(np.mean(np.asarray(w) * np.asarray(x)), 5.0)
+        assert w[:11].min() == w[:11].max() and not w[11:].any() and np.isfinite(y).all()
+        (one,), w = sharding.place(mesh, (np.ones((1, 3)),))
+        assert one.shape == (8, 3) and float(w[0]) == 8
+    """)
+    run(code, XLA_FLAGS="--xla_force_host_platform_device_count=8")
+
+
+def test_nothing_cannot_be_placed():
+    with pytest.raises(ValueError, match="there are no rows to place"):
+        sharding.place(jax.make_mesh((1,), ("data",)), np.zeros((0, 2)))
