@@ -15,6 +15,7 @@ usage: python3 -m course_utils JOB [options]          in a clone of the course
   run      execute notebooks and store their outputs; --check only looks
   release  write the students' copies of the notebooks
   stamp    put the repository's address into badges and first cells
+  bench    time the package against other libraries, each in its own interpreter
 
 The first call makes the environment .venv, and later calls use it; an activated environment that
 has all the packages is used instead. --gpu adds JAX's CUDA build (Linux, NVIDIA) to .venv.
@@ -37,7 +38,7 @@ Run the tests: the package's, and every notebook from top to bottom against its 
   --gpu    add JAX's CUDA build (Linux, NVIDIA) to the environment
   others   go to pytest: -k cg, -x, tests/test_solvers.py, -n 0 (no parallel workers), ...""",
 }
-JOBS = ("lab", "test", "run", "release", "stamp")
+JOBS = ("lab", "test", "run", "release", "stamp", "bench")
 # pytest's options that parallel workers would contradict
 ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--co", "-h")
 
