@@ -459,3 +459,99 @@ def test_a_sampler_refuses_what_the_product_refuses():
         curvature.hessian_sampler(loss, np.arange(2), np.ones((3, 2)))
     with pytest.raises(ValueError, match="l2 must be a number or a tree prefix"):
         curvature.hessian_sampler(loss, jnp.ones(2), np.ones((3, 2)), l2=[1.0, 2.0])
+
+
+# --------------------------------------------------------------------------------------
+# Laws of what is made from products
+# --------------------------------------------------------------------------------------
+
+
+def laws_of_a_data_set(data, params, u, v, a, l2, weights):
+    """As ``laws``, for the matrix of a mean loss, whole and in blocks that do not divide n."""
+    loss = curvature.compose(lambda p, x: jnp.tanh(x @ trees.ravel(p)), cross_entropy)
+    results = {}
+    for kind in ("hessian", "ggn"):
+        for size in (None, 2):
+            options = dict(l2=l2, weights=weights, curvature=kind, batch_size=size)
+            A = curvature.hessian_mvp(loss, params, data, **options)
+            Au, Av = A(u), A(v)
+            gap = trees.subtract(A(trees.add_scaled(u, a, v)), trees.add_scaled(Au, a, Av))
+            laws = trees.vdot(u, Av), trees.vdot(v, Au), trees.vdot(v, Av), trees.norm(gap)
+            results[kind, str(size)] = (*laws, trees.ravel(Av))
+    return results
+
+
+@settings(deadline=None, max_examples=8)
+@given(trees_of_params(), st.floats(-2, 2), st.data())
+def test_the_matrix_of_a_data_set_is_symmetric_linear_and_as_positive_as_its_l2(drawn, a, data):
+    params, u, v = drawn
+    l2 = jax.tree.map(lambda _: data.draw(st.sampled_from([0.0, 0.3, 2.0])), params)
+    weights = np.array(
+        data.draw(st.lists(st.sampled_from([0.0, 1.0, 2.5]), min_size=5, max_size=5))
+    )
+    x = np.random.default_rng(0).normal(size=(5, 2, trees.size(params)))
+    found = jax.jit(laws_of_a_data_set)((x, LABELS), params, u, v, a, l2, weights)
+    for (kind, _), (u_A_v, v_A_u, v_A_v, gap, Av) in found.items():
+        np.testing.assert_allclose(u_A_v, v_A_u, rtol=1e-10, atol=1e-12)
+        assert gap < 1e-12
+        np.testing.assert_allclose(Av, found[kind, "None"][-1], atol=1e-13)
+        if kind == "ggn":
+            assert v_A_v >= trees.vdot(v, trees.multiply(l2, v)) - 1e-13
+
+
+def test_the_operators_survive_jit_vmap_and_grad(net):
+    """The derivative by params of u.H(params) v is the third derivative of the mean loss."""
+    _, params, x = net
+    loss = curvature.compose(predict_one, cross_entropy)
+    data, key = (x, LABELS), jax.random.key(0)
+    mean = lambda p: jnp.mean(jax.vmap(loss, (None, 0))(p, data))
+    u, v = (trees.random_like(jax.random.key(i), params) for i in (1, 2))
+    ways = {
+        "operator": lambda p: curvature.hvp_operator(mean, p)(v),
+        "whole": lambda p: curvature.hessian_mvp(loss, p, data)(v),
+        "blocks": lambda p: curvature.hessian_mvp(loss, p, data, batch_size=2)(v),
+        "sampler": lambda p: curvature.hessian_sampler(loss, p, data, batch_size=3)(v, key),
+    }
+    step = 1e-5
+    for name, product in ways.items():
+        along = jax.jit(lambda p: trees.vdot(u, product(p)))
+        slope = jax.jit(jax.grad(along))(params)
+        up, down = (along(trees.add_scaled(params, sign * step, v)) for sign in (1, -1))
+        # central differences: an error of step^2 times a fifth derivative, and rounding over step
+        np.testing.assert_allclose(trees.vdot(slope, v), (up - down) / (2 * step), rtol=1e-7)
+        many = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf + 0.1]), params)
+        both = jax.vmap(along)(many)
+        np.testing.assert_allclose(both[0], along(params), rtol=1e-12, err_msg=name)
+        np.testing.assert_allclose(both[1], along(trees.take_rows(many, 1)), rtol=1e-12)
+
+
+def test_spectral_estimates_and_the_dense_matrix_have_derivatives():
+    """All are of degree one in the matrix: A = s B has the derivative of its value at s = 1."""
+    B, h, _ = symmetric(lowest=0.1)
+    like, key = jnp.zeros(8), jax.random.key(3)
+    scaled = lambda s: lambda v: s * (B @ v)
+    of_scale = {
+        "power": lambda s: curvature.power_iteration(scaled(s), like, 200, key=key).value,
+        "lanczos": lambda s: curvature.lanczos(scaled(s), like, 8, key=key).eigenvalues[0],
+        "hutchinson": lambda s: curvature.hutchinson_trace(scaled(s), like, 3, key=key).value,
+        "dense": lambda s: trees.dense(scaled(s), like)[1, 2],
+        "blocks": lambda s: trees.dense(scaled(s), like, batch_size=3)[1, 2],
+    }
+    for name, f in of_scale.items():
+        value, slope = jax.jit(jax.value_and_grad(f))(1.0)
+        np.testing.assert_allclose(slope, value, rtol=1e-8, err_msg=name)
+    matrices = jax.vmap(lambda s: trees.dense(scaled(s), like))(jnp.array([1.0, 2.0]))
+    np.testing.assert_allclose(matrices, [B, 2 * B], atol=1e-14)
+
+
+def test_power_iteration_gains_the_ratio_of_two_eigenvalues_at_each_step():
+    h = jnp.array([3.0, 1.5, 0.5])
+    run = jax.jit(
+        lambda k: curvature.power_iteration(lambda v: h * v, h, k, key=jax.random.key(0)),
+        static_argnums=0,
+    )
+    sine = lambda k: jnp.linalg.norm(run(k).vector[1:])  # of the angle to the first axis
+    for k in (10, 15):
+        np.testing.assert_allclose(sine(k + 1) / sine(k), 1.5 / 3, rtol=1e-4)  # up to sine^2
+    value = lambda k: 3 - run(k).value  # a Rayleigh quotient errs with the square
+    np.testing.assert_allclose(value(11) / value(10), (1.5 / 3) ** 2, rtol=1e-3)
