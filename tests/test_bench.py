@@ -70,9 +70,9 @@ def test_a_row_says_floor_times_ratio_and_agreement_of_both(tmp_path, scripts):
     assert cells["workload"] == "W1 exact" and cells["floor"] == "4 ms"
     assert re.fullmatch(r"pydvl slow: 2\d(\.\d)? ms \(cold .* ms, -?\d+ MB\)", cells["peer"])
     assert float(cells["ours is"].removesuffix(" × as fast")) > 2
-    assert cells["agreement: ours; peer"] == "0e+00; 5e-02"
+    assert cells["agreement: ours; peer"] == "0.0e+00; 5.0e-02"
     assert yardstick[3].startswith(f"{JAX} other: ") and yardstick[4].endswith("× its time")
-    assert yardstick[5] == "0e+00"  # another result is not compared
+    assert yardstick[5] == "0.0e+00"  # another result is not compared
 
 
 def test_rounds_alternate_between_ours_and_the_others(tmp_path, scripts):
@@ -85,7 +85,7 @@ def test_a_peer_that_is_not_named_is_left_out(tmp_path, scripts):
     rows = measured(tmp_path, peers={"dattri": sys.executable})
     assert [row[3].split(":")[0] for row in rows] == [f"{JAX} other"]
     (row,) = measured(tmp_path, peers={"dattri": "x"}, series=SERIES._replace(yardsticks=()))
-    assert row[3:] == ["", "", "0e+00"]
+    assert row[3:] == ["", "", "0.0e+00"]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_peer_that_fails_is_a_row_with_the_reason(tmp_path, scripts, monkeypat
     monkeypatch.setattr(bench.Worker, "go", go)
     row, yardstick = measured(tmp_path)
     assert re.match(f"pydvl slow: failed: .*({reason})", row[3])
-    assert row[4] == "" and row[5] == "0e+00"  # ours is measured all the same
+    assert row[4] == "" and row[5] == "0.0e+00"  # ours is measured all the same
     assert yardstick[4] != ""
 
 
@@ -147,7 +147,13 @@ def test_each_peer_has_its_script_and_each_workload_stands_in_the_help(capsys):
 
 
 def test_a_bar_in_a_reason_does_not_end_a_cell():
-    assert bench.table([["a | b"]]).splitlines()[-1] == "| a \\| b |"
+    assert bench.line(["a | b", "c"]) == "| a \\| b | c |"
+
+
+def test_arrays_that_cannot_be_made_are_a_row_too(tmp_path, monkeypatch):
+    broken = WORKLOADS["W2"]._replace(series=[SERIES._replace(recipe="W99")])
+    monkeypatch.setitem(bench.WORKLOADS, "W2", broken)
+    assert bench.measure("W2", {}, tmp_path)[0][2] == "failed: no arrays"
 
 
 def run(workload, tmp_path):
@@ -155,7 +161,7 @@ def run(workload, tmp_path):
     for row in rows:
         assert "failed" not in row[2] + row[3]
         for value in filter(None, row[5].split("; ")):
-            assert float(value) < 1e-4  # float32, solved to 1e-5
+            assert float(value) < 1e-3  # a residual of 1e-5, times the condition number
     return rows
 
 

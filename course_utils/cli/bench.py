@@ -150,7 +150,10 @@ def measure(workload, peers, folder, rounds=None, tiny=False, say=lambda text: N
             say(f"{workload}: arrays of {series.recipe}, and their result in float64")
             place.mkdir()
             command = [sys.executable, str(WORKERS / "arrays.py"), series.recipe, str(place)]
-            subprocess.run(command + ["tiny"] * tiny, env=_environment(), check=True)
+            subprocess.run(command + ["tiny"] * tiny, env=_environment())
+        if not (place / "settings.json").exists():  # written last
+            rows.append([f"{workload} {series.title}", "", "failed: no arrays", "", "", ""])
+            continue
         say(f"{workload}: {series.title}")
         rows += _measured(workload, series, peers, place, rounds or usual)
     return rows
@@ -235,7 +238,7 @@ def _rows(workload, series, workers, floor, reference):
 def _agreement(worker, reference):
     import numpy as np
 
-    return "" if worker.error else f"{agreement(np.load(worker.result), reference):.0e}"
+    return "" if worker.error else f"{agreement(np.load(worker.result), reference):.1e}"
 
 
 def _warm(worker):
@@ -253,10 +256,9 @@ def _time(seconds):
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 
-def table(rows):
-    """Rows of cells as Markdown."""
-    line = lambda cells: "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-    return "\n".join([line(HEAD), line(["---"] * len(HEAD)), *map(line, rows)])
+def line(cells):
+    """One row of a Markdown table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def machine_in_words(cores):
@@ -324,12 +326,12 @@ def main(argv):
     if args.rounds is not None and args.rounds < 1:
         parser.error("--rounds must be at least 1")
     say = lambda text: print(text, file=sys.stderr, flush=True)
-    print(f"On {machine_in_words(bind())}.\n", flush=True)
-    rows = []
+    print(f"On {machine_in_words(bind())}.\n")
+    print(line(HEAD), line(["---"] * len(HEAD)), sep="\n", flush=True)
     for workload in args.workloads or WORKLOADS:
         with tempfile.TemporaryDirectory() as folder:
-            rows += measure(workload, dict(args.peer), folder, args.rounds, args.tiny, say)
-    print(table(rows))
+            rows = measure(workload, dict(args.peer), folder, args.rounds, args.tiny, say)
+        print(*map(line, rows), sep="\n", flush=True)
     return 0
 
 

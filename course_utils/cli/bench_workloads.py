@@ -70,6 +70,7 @@ WORKLOADS = {
         [
             Series("MLP, CG", "W3 MLP", "scores", "CG", {"curvlinops": ["CG"]}),
             Series("CNN, CG", "W3 CNN", "scores", "CG", {"curvlinops": ["CG"]}),
+            Series("CNN, solver", "W3 CNN", "30 steps", "30 steps", {}, ("30 products",)),
         ],
     ),
     "W4": Workload(

@@ -8,7 +8,8 @@ import numpy as np
 import products
 import protocol
 
-from course_utils import CG, Exact, compose, ggnvp, hvp, influence, models, tracin
+from course_utils import CG, Exact, compose, ggnvp, hessian_mvp, hvp, influence, models, tracin
+from course_utils import s_test as solved_for_tests
 
 
 def prepare(arrays, settings, method):
@@ -26,13 +27,32 @@ def prepare(arrays, settings, method):
     else:
         params = products.layers_of(weights, settings["layers"])
         loss = compose(products.predict, models.cross_entropy)
+    train, test = (X, y), (X_test, y_test)
+    options = dict(l2=settings["l2"], curvature=settings.get("curvature", "hessian"))
     if method in ("exact", "CG"):
-        options = dict(l2=settings["l2"], curvature=settings["curvature"])
         options["solver"] = Exact() if method == "exact" else CG(tol=settings["tol"])
-        return lambda: influence(loss, params, (X, y), (X_test, y_test), **options).scores
+        return lambda: influence(loss, params, train, test, **options).scores
+    if method.startswith("30 "):
+        return thirty(method, loss, params, train, (X_test[:1], y_test[:1]), options)
     path, count = method.rsplit(", ", 1)
     test = X_test[: int(count)], y_test[: int(count)]
-    return inner_products(path, loss, params, (X, y), test)
+    return inner_products(path, loss, params, train, test)
+
+
+def thirty(method, loss, params, train, test, options):
+    """Thirty steps of CG for one test point, or thirty products with the same matrix."""
+    if method == "30 steps":
+        solver = CG(tol=0.0, maxiter=30)
+        solve = lambda: solved_for_tests(loss, params, train, test, solver=solver, **options)
+        return lambda: products.flat(solve()[0])
+    once = jax.jit(lambda params, train, v: hessian_mvp(loss, params, train, **options)(v))
+
+    def work():
+        for _ in range(30):
+            product = once(params, train, params)
+        return products.flat(jax.block_until_ready(product))
+
+    return work
 
 
 def inner_products(path, loss, params, train, test):
