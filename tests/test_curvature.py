@@ -555,3 +555,18 @@ def test_power_iteration_gains_the_ratio_of_two_eigenvalues_at_each_step():
         np.testing.assert_allclose(sine(k + 1) / sine(k), 1.5 / 3, rtol=1e-4)  # up to sine^2
     value = lambda k: 3 - run(k).value  # a Rayleigh quotient errs with the square
     np.testing.assert_allclose(value(11) / value(10), (1.5 / 3) ** 2, rtol=1e-3)
+
+
+def test_a_dominant_negative_eigenvalue_keeps_its_sign():
+    A, h, q = symmetric(lowest=-4.0)
+    assert h[0] == -4 and h[-1] == 3
+    found = curvature.power_iteration(lambda v: A @ v, jnp.zeros(8), 200, key=jax.random.key(0))
+    np.testing.assert_allclose(found.value, -4.0, rtol=1e-12)
+    assert found.residual_norm < 1e-6
+
+
+def test_the_error_of_each_ritz_value_is_the_residual_of_its_pair():
+    A, _, _ = symmetric(p=12)
+    got = curvature.lanczos(lambda v: A @ v, jnp.zeros(12), 5, key=jax.random.key(2))
+    gaps = got.eigenvectors @ A - got.eigenvalues[:, None] * got.eigenvectors
+    np.testing.assert_allclose(got.residual_norms, np.linalg.norm(gaps, axis=1), rtol=1e-10)
