@@ -17,15 +17,17 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
-from course_utils.cli.bench_workloads import JAX, PEERS, WORKLOADS
+from course_utils.cli.bench_workloads import HERE, PEERS, WORKLOADS
 
 WORKERS = Path(__file__).resolve().parent / "bench_workers"
 OURS = WORKERS / "ours.py"
 SCRIPTS = {name: WORKERS / f"with_{name}.py" for name in PEERS}
 THREADS = 2
 SECONDS = 900  # that one answer may take
+PAUSE = 0.3  # seconds before each call: idle threads of the one before may still be spinning
 
 
 # Workers
@@ -39,6 +41,8 @@ class Worker:
     """A process that does one computation each time it is told to.
 
     Attributes:
+        method: what it computes.
+        label: that, after the library's name and version.
         times: seconds of each call so far, the cold one first.
         megabytes: the most memory beyond the loaded data, after each call.
         error: why it does not work any more, or ``None``.
@@ -46,7 +50,7 @@ class Worker:
     """
 
     def __init__(self, name, method, python, script, folder):
-        self.name, self.method = name, method
+        self.method, self.label = method, f"{name} {method}"
         self.times, self.megabytes, self.error = [], [], None
         self.result = Path(folder) / (re.sub(r"\W+", "-", f"{name} {method}") + ".npy")
         self._process, self._errors = None, tempfile.TemporaryFile()
@@ -61,7 +65,8 @@ class Worker:
                 text=True,
                 encoding="utf-8",
             )
-            self._answer()  # that it is ready
+            version = self._answer()["version"]  # it is ready
+            self.label = method if name == HERE else f"{name} {version} {method}"
         except OSError as error:
             self.error = f"{python}: {error.strerror}"
         except WorkerError as error:
@@ -162,11 +167,11 @@ def measure(workload, peers, folder, rounds=None, tiny=False, say=lambda text: N
 def _measured(workload, series, peers, folder, rounds):
     wanted = [("ours", series.ours, sys.executable, OURS)]
     for name, methods in series.peers.items():
-        if name == JAX:
+        if name == HERE:
             wanted += [(name, method, sys.executable, OURS) for method in methods]
         elif name in peers:
             wanted += [(name, method, peers[name], SCRIPTS[name]) for method in methods]
-    wanted += [(JAX, method, sys.executable, OURS) for method in series.yardsticks]
+    wanted += [(HERE, method, sys.executable, OURS) for method in series.yardsticks]
     workers = [Worker("ours", "machine", sys.executable, OURS, folder)]
     try:
         machine = workers[0]
@@ -174,6 +179,7 @@ def _measured(workload, series, peers, folder, rounds):
         workers += [Worker(*who, folder) for who in wanted]
         for _ in range(1 + rounds):
             for worker in workers[1:]:
+                time.sleep(PAUSE)
                 worker.go()
         floor = _floor(folder, series, machine)
         return _rows(workload, series, workers[1:], floor, _reference(folder, series))
@@ -230,7 +236,7 @@ def _rows(workload, series, workers, floor, reference):
             mine, its = _warm(ours), _warm(other)
             ratio = f"{its / mine:.2f} × as fast" if same else f"{mine / its:.2f} × its time"
         both = [agree, _agreement(other, reference)] if same else [agree]
-        peer = f"{other.name} {other.method}: {_cost(other)}"
+        peer = f"{other.label}: {_cost(other)}"
         rows.append([*start, peer, ratio, "; ".join(filter(None, both))])
     return rows
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 PEERS = ("pydvl", "curvlinops", "dattri")
-JAX = "JAX"  # this interpreter without the package's method
+HERE = "here"  # for other ways in our own interpreter
 
 
 class Series(NamedTuple):
@@ -14,7 +14,7 @@ class Series(NamedTuple):
     reference: str  # the name of the result in float64, and of what is necessary for it
     ours: str
     peers: dict  # peer -> its methods
-    yardsticks: tuple = ()  # computations in JAX with another result, whose time ours is told in
+    yardsticks: tuple = ()  # computations here with another result, to tell the time of ours in
 
 
 class Workload(NamedTuple):
@@ -34,7 +34,7 @@ def _inner_products(count, others, yardsticks=()):
         recipe="W5",
         reference=f"scores, {count}",
         ours=f"auto, {count}",
-        peers={JAX: [f"{path}, {count}" for path in others]},
+        peers={HERE: [f"{path}, {count}" for path in others]},
         yardsticks=yardsticks,
     )
 

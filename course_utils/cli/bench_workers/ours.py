@@ -107,4 +107,4 @@ def _best(work):
 
 
 if __name__ == "__main__":
-    protocol.serve(prepare)
+    protocol.serve(prepare, "jax")

@@ -7,17 +7,19 @@ goes to the file RESULT. The library's own output goes to stderr, so that it can
 
 import json
 import os
-import platform
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 
-def serve(prepare):
+def serve(prepare, distribution):
     """Answer `bench` until it hangs up.
 
-    ``prepare(arrays, settings, method)`` puts the data where the library wants them, and returns
-    the computation: a function without arguments whose value is a NumPy array, and complete.
+    Args:
+        prepare: ``(arrays, settings, method) -> work`` puts the data where the library wants them;
+            ``work()`` is the computation, and its value a NumPy array.
+        distribution: the name under which the library is installed.
     """
     import numpy as np
 
@@ -36,7 +38,7 @@ def serve(prepare):
         del arrays
         before = _megabytes("VmRSS")
         _forget_peak()
-        answer(ready=method, python=platform.python_version())
+        answer(version=metadata.version(distribution))
         first = True
         for _ in sys.stdin:
             start = time.perf_counter()

@@ -32,4 +32,4 @@ def prepare(arrays, settings, method):
 
 
 if __name__ == "__main__":
-    protocol.serve(prepare)
+    protocol.serve(prepare, "dattri")
