@@ -481,7 +481,7 @@ def laws_of_a_data_set(data, params, u, v, a, l2, weights):
     return results
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=5)
 @given(trees_of_params(), st.floats(-2, 2), st.data())
 def test_the_matrix_of_a_data_set_is_symmetric_linear_and_as_positive_as_its_l2(drawn, a, data):
     params, u, v = drawn
