@@ -8,68 +8,35 @@ each setting and shape.
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 
+from course_utils import _compiled, _cost, sharding, trees
 from course_utils import curvature as curvatures
-from course_utils import sharding, trees
 from course_utils._certificates import (
     DIVERGED,
     INDEFINITE,
+    MAXITER,
     STATUS,
     check_nonnegative,
     round_up,
-    stretch,
 )
-from course_utils.solvers import Arnoldi, LiSSA, SolveInfo, Solver, System
+from course_utils.solvers import CG, Arnoldi, Exact, LiSSA, SolveInfo, Solver
 
 PyTree = Any
-Loss = Callable[[PyTree, PyTree], jax.Array]
-
-_NUMBERS_AT_ONCE = 2**25  # per-example gradients in memory at a time, where no batch_size is given
-_NORMS_SAMPLED = 1024  # examples whose gradient norms are averaged for the check of the optimum
-_EXAMPLES_TRIED = 4096  # examples whose curvatures are looked at where LiSSA has diverged
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a compiled function is compiled for, besides a solver."""
-
-    loss_fn: Loss
-    curvature: str
-    batch_size: int | None
-    counts: tuple[bool, ...]  # which leaves of the params
-    mesh: Mesh | None = None  # of devices that the training data are spread over
-    stamp: str = ""  # of the losses as they are now, where scores are kept on disk
-
-    @property
-    def shards(self) -> int:
-        return 1 if self.mesh is None else self.mesh.size
-
-
-class Point(NamedTuple):
-    """The numbers that a compiled function is called with."""
-
-    params: PyTree  # all leaves, also those that do not count
-    train: PyTree
-    l2: PyTree  # one number per leaf that counts
-    damping: float
-    weights: jax.Array | None = None  # of the examples in H; all 1 if None
 
 
 class Problem(NamedTuple):
     """Everything that a solve needs, checked."""
 
-    setting: Setting
-    point: Point
+    setting: _compiled.Setting
+    point: _compiled.Point
     solver: Solver
     shift: PyTree  # what refit-mean adds to each gradient: l2 * params, or zero
     n: int
@@ -106,25 +73,31 @@ def pose(
     if mesh is not None:
         (train, weights), params = sharding.place(mesh, train), sharding.replicate(mesh, params)
     params, train = trees.promote(params), trees.promote(train)
-    check_finite("params", params)
-    check_finite("train", train)
     l2 = trees.broadcast_prefix(l2, params, "l2")
     l2 = trees.nonnegative_floats("l2", l2)
     counts = _counting(params, select)
-    setting = Setting(loss_fn, curvature, batch_size, counts, mesh)
+    setting = _compiled.Setting(loss_fn, curvature, batch_size, counts, mesh)
     free, _ = trees.partition(params, counts)
     l2, _ = trees.partition(l2, counts)
-    point = Point(params, train, l2, float(damping), weights)
-    shift = trees.multiply(l2, free) if removal == "refit-mean" else trees.zeros_like(free)
-    if survey:
-        flags, slope, typical = jax.device_get(_survey(setting, point))
-        trees.check_flags("the gradient of loss_fn in params", flags)
+    point = _compiled.Point(params, train, l2, float(damping), weights)
+    shift = trees.multiply(l2, free) if removal == "refit-mean" else _nothing(free)
+    if not survey:
+        check_finite("params", params)
+        check_finite("train", train)
+    else:
+        finite, slope, typical = jax.device_get(_compiled.survey(setting, point))
+        for name, flags in zip(("params", "train", "the gradient of loss_fn in params"), finite):
+            trees.check_flags(name, flags)
         if slope > 1e-3 * typical:
             _warn(
                 f"params are not at an optimum: the gradient of R has norm {slope:.3g}, above 1e-3 "
                 f"of {typical:.3g}, the mean norm for one example"
             )
     return Problem(setting, point, solver, shift, n)
+
+
+def _nothing(like):
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), like)
 
 
 def check_name(argument, value, allowed):
@@ -142,7 +115,7 @@ def check_composed(loss_fn):
 
 def check_finite(name, tree):
     """Raise ``ValueError`` naming the leaves of ``tree`` that hold NaN or infinity."""
-    trees.check_flags(name, _finite_flags(tree))
+    trees.check_flags(name, _compiled.finite_flags(tree))
 
 
 def _counting(params, select):
@@ -170,10 +143,12 @@ def _warn(message):
 
 
 def checked_gradients(problem, measure, data, name, shift=None):
-    """∇m(z) (+ shift) for each row z of the data, refused where it is not finite."""
-    rows = gradients(problem.setting, measure, problem.point.params, data)
-    trees.check_flags(f"the gradient of {name} in params", _finite_flags(rows))
-    return rows if shift is None else trees.add(rows, shift)
+    """∇m(z) + shift for each row z of the data, refused where that or z is not finite."""
+    shift = _nothing(problem.shift) if shift is None else shift
+    rows, finite = _compiled.gradients(problem.setting, measure, problem.point.params, data, shift)
+    for part, flags in zip(("test", f"the gradient of {name} in params"), finite):
+        trees.check_flags(part, flags)
+    return rows
 
 
 class Solved(NamedTuple):
@@ -189,7 +164,7 @@ def prepared(problem):
     solver = problem.solver
     if not solver.needs_preparation():
         return None
-    return _prepare(solver.static(), problem.setting, problem.point)
+    return _compiled.prepare(solver.static(), problem.setting, problem.point)
 
 
 def solve_in_blocks(problem, rows_of, keep, n, advance, per=1, found=None):
@@ -200,19 +175,61 @@ def solve_in_blocks(problem, rows_of, keep, n, advance, per=1, found=None):
     dropped. ``advance(block, number of rows)`` is called with each finished block. ``found`` is
     what ``prepared`` returned, if it was called before.
     """
-    setting, point, solver = problem.setting, problem.point, problem.solver
-    arguments = solver.arguments(prepared(problem) if found is None else found)
-    num_blocks = max(1, -(-n * per // solver.solved_at_once()))
+    arguments = problem.solver.arguments(prepared(problem) if found is None else found)
+    num_blocks = max(1, -(-n * per // _solved_at_once(problem)))
     size = max(1, -(-n // num_blocks))
     results = []
     for start in range(0, max(n, 1), size):
         block = np.minimum(np.arange(start, start + size), n - 1)
         rows = rows_of(block) if n else trees.zero_rows(problem.shift, per)
-        x, info, norms = _solve(solver.static(), setting, point, arguments, rows)
+        x, info, norms = _solved(problem, arguments, rows)
         results.append(Solved(keep(block, rows, x), *_worst(info, norms, per)))
         advance(results[-1], min(size, n - start))
-    solved = trees.stack_blocks(results, n)
+    solved = results[0] if size == n else _compiled.stack_blocks(results, n)
     return solved._replace(info=jax.device_get(solved.info), norms=jax.device_get(solved.norms))
+
+
+def some_rows(rows, block):
+    """The rows numbered ``block``."""
+    whole = len(block) == trees.num_rows(rows) and np.array_equal(block, np.arange(len(block)))
+    return rows if whole else _compiled.take_rows(rows, block)
+
+
+def _cost_of(problem):
+    return _cost.of_loss(problem.setting.loss_fn, problem.point.params, problem.point.train)
+
+
+def _solved_at_once(problem):
+    """How many right-hand sides to solve for together."""
+    setting, solver, n = problem.setting, problem.solver, problem.n
+    wanted = solver.solved_at_once(trees.size(problem.shift))
+    if isinstance(solver, Exact):  # its solves take no products
+        return wanted
+    at_once = min(setting.batch_size or n, -(-n // setting.shards))
+    return min(wanted, _cost_of(problem).rows_at_once(at_once))
+
+
+def _solved(problem, arguments, rows):
+    """x with H_d x = row for every row, their SolveInfo, and the norms of the rows."""
+    setting, point, solver = problem.setting, problem.point, problem.solver.static()
+    if not isinstance(solver, CG) or not solver.block:
+        return _compiled.solve(solver, setting, point, arguments, rows)
+    by_hand = jax.default_backend() == "cpu" and _cost_of(problem).convolves
+    solve = _solve_step_by_step if by_hand else partial(_compiled.solve, solver)
+    x, info, norms = solve(setting, point, arguments, rows)
+    left = ~np.asarray(info.converged | (info.status == MAXITER))
+    if left.any() and trees.num_rows(rows) > 1:
+        alone = _compiled.solve(replace(solver, block=False), setting, point, arguments, rows)
+        x, info = _compiled.where_rows(left, alone[:2], (x, info))
+    return x, info, norms
+
+
+def _solve_step_by_step(setting, point, arguments, rows):
+    """The same by block conjugate gradients, with Python's loop in place of XLA's."""
+    goal, search = _compiled.begin(arguments, rows)
+    while search.looking or search.ending < 0:
+        search = _compiled.step(setting, point, goal, search)
+    return _compiled.finish(goal, search, rows)
 
 
 def _worst(info, norms, per):
@@ -249,7 +266,7 @@ def failures(problem, solved, noun, names=None):
     short = ~(info.converged | indefinite | broken)
     if indefinite.any():
         lowest = float(info.min_curvature[indefinite].min())
-        _, missing = _missing_curvature(problem.setting, problem.point)
+        _, missing = _compiled.missing_curvature(problem.setting, problem.point)
         cure = round_up(float(missing))
         _warn(
             f"{_some(noun, names[indefinite])}: the matrix is not positive definite (curvature "
@@ -288,8 +305,8 @@ def warn_of_undetermined_refits(moves, failed, names):
 
 def _cure_of_divergence(problem, info):
     setting, point = problem.setting, problem.point
-    lowest, missing = map(float, _missing_curvature(setting, point))
-    sufficient = 1.1 * float(_largest_example_curvature(setting, point))
+    lowest, missing = map(float, _compiled.missing_curvature(setting, point))
+    sufficient = 1.1 * float(_compiled.largest_example_curvature(setting, point))
     cures = []
     if lowest < 0:
         cures.append(
@@ -341,7 +358,9 @@ def moves_of_groups(problem, groups, order, advance):
     of_block = lambda block: trees.take_rows(groups, block)
     whole = lambda block, rows, x: x
     found = prepared(problem)
-    gradients = lambda block: _group_gradients(setting, point, of_block(block), problem.shift)
+    gradients = lambda block: _compiled.group_gradients(
+        setting, point, of_block(block), problem.shift
+    )
     silent = lambda block, rows: None
     first = silent if order == 2 else advance
     solved = solve_in_blocks(problem, gradients, whole, number, first, found=found)
@@ -349,7 +368,7 @@ def moves_of_groups(problem, groups, order, advance):
     if order == 1:
         return solved.kept, failed
     moves = trees.where_rows(failed, trees.zeros_like(solved.kept), solved.kept)
-    bent = lambda block: _group_products(
+    bent = lambda block: _compiled.group_products(
         setting, point, of_block(block), trees.take_rows(moves, block)
     )
     solved = solve_in_blocks(problem, bent, whole, number, advance, found=found)
@@ -363,170 +382,12 @@ def newton_moves(problem, groups, advance):
     results = []
     for i in range(len(groups.members)):
         one = trees.take_rows(groups, slice(i, i + 1))
-        rows = _group_gradients(setting, point, one, problem.shift)
-        results.append(Solved(*_solve_rest(solver.static(), setting, point, arguments, one, rows)))
+        rows = _compiled.group_gradients(setting, point, one, problem.shift)
+        solved = _compiled.solve_rest(solver.static(), setting, point, arguments, one, rows)
+        results.append(Solved(*solved))
         advance(results[-1], 1)
     solved = jax.device_get(trees.stack_blocks(results, len(results)))
     worst = trees.take_rows(groups, int(solved.info.min_curvature.argmin()))
-    problem = problem._replace(point=_rest(point, worst))  # whose curvature a warning speaks of
+    # whose curvature a warning speaks of
+    problem = problem._replace(point=_compiled.rest(point, worst))
     return solved.kept, failures(problem, solved, "groups")
-
-
-def _rest(point, group):
-    """What is left without a group: the point whose H_d is H_d - H_U."""
-    return point._replace(weights=1 - group.members, l2=trees.scale(1 - group.shares, point.l2))
-
-
-# --------------------------------------------------------------------------------------
-# Compiled once for each setting and shape
-# --------------------------------------------------------------------------------------
-
-_finite_flags = jax.jit(trees.finite_flags)
-
-
-def free_part(setting, params, loss_fn):
-    """The leaves that count, and the loss as a function of them."""
-    free, fixed = trees.partition(params, setting.counts)
-    if isinstance(loss_fn, curvatures.Composition):
-        predict = lambda free, x: loss_fn.predict(trees.merge(free, fixed), x)
-        return free, curvatures.compose(predict, loss_fn.criterion)
-    return free, lambda free, example: loss_fn(trees.merge(free, fixed), example)
-
-
-def _system(setting, point):
-    """Products with H_d, of all examples or of mini-batches, and something like their argument."""
-    free, loss = free_part(setting, point.params, setting.loss_fn)
-    shared = dict(l2=point.l2, weights=point.weights, curvature=setting.curvature)
-    damped = lambda product, v: trees.add_scaled(product, point.damping, v)
-    blocks = dict(batch_size=setting.batch_size, shards=setting.shards)
-    H = curvatures.hessian_mvp(loss, free, point.train, **shared, **blocks)
-
-    def sampled(batch_size):
-        H_b = curvatures.hessian_sampler(loss, free, point.train, batch_size=batch_size, **shared)
-        return lambda v, key: damped(H_b(v, key), v)
-
-    return System(lambda v: damped(H(v), v), sampled), free
-
-
-def rows_at_once(setting, free):
-    """How many per-example gradients to hold at a time."""
-    return setting.batch_size or max(1, _NUMBERS_AT_ONCE // trees.size(free))
-
-
-@partial(jax.jit, static_argnums=0)
-def _survey(setting, point):
-    """Of ∇R: which leaves are finite, and the norm; and the mean norm of ∇ℓ_i."""
-    free, loss = free_part(setting, point.params, setting.loss_fn)
-    slope = jax.grad(curvatures.as_scalar(loss))
-    n = trees.num_rows(point.train)
-    with jax.default_matmul_precision("highest"):
-        losses = jax.vmap(curvatures.as_scalar(loss), in_axes=(None, 0))
-        total = jax.grad(lambda free, block: trees.weighted_sum(losses(free, block[0]), block[1]))
-        whole = point.train, point.weights
-        summed = trees.sum_over_blocks(
-            partial(total, free), whole, setting.batch_size, setting.shards
-        )
-        gradient = trees.add(trees.scale(1 / n, summed), trees.multiply(point.l2, free))
-        spread = np.unique(np.linspace(0, n - 1, min(n, _NORMS_SAMPLED)).astype(int))
-        sample, weights = trees.take_rows(whole, spread)
-        at_once = min(rows_at_once(setting, free), len(spread))
-        norms = trees.map_rows(lambda z: trees.norm(slope(free, z)), sample, at_once)
-        typical = jnp.average(norms, weights=weights)
-    found = trees.finite_flags(gradient), trees.norm(gradient), typical
-    return sharding.gathered(setting.mesh, found)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def gradients(setting, measure, params, data):
-    """∇m(z) for each row z of the data, a pytree of rows."""
-    free, loss = free_part(setting, params, measure)
-    slope = jax.grad(curvatures.as_scalar(loss))
-    with jax.default_matmul_precision("highest"):
-        rows = trees.map_rows(lambda z: slope(free, z), data, rows_at_once(setting, free))
-    return sharding.gathered(setting.mesh, rows)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _prepare(solver, setting, point):
-    return sharding.gathered(setting.mesh, solver.prepare(*_system(setting, point)))
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _solve(solver, setting, point, arguments, rows):
-    """x with H_d x = row for every row, their SolveInfo, and the norms of the rows."""
-    system, _ = _system(setting, point)
-    x, info = solver.solve(arguments, system, rows)
-    return sharding.gathered(setting.mesh, (x, info, jax.vmap(trees.norm)(rows)))
-
-
-@partial(jax.jit, static_argnums=0)
-def _largest_example_curvature(setting, point):
-    """Of H_d for one example alone: the largest among 4096 of them, by power iteration.
-
-    The curvature of a mini-batch is a mean of these and cannot be larger.
-    """
-    n = trees.num_rows(point.train)
-    spread = np.unique(np.linspace(0, n - 1, min(n, _EXAMPLES_TRIED)).astype(int))
-    rows = lambda i: trees.take_rows(point.train, i[None])
-
-    def of_example(i):
-        (matvec, _), like = _system(setting, point._replace(train=rows(i), weights=None))
-        return stretch(matvec, trees.random_like(jax.random.key(0), like), 20)
-
-    free, _ = free_part(setting, point.params, setting.loss_fn)
-    at_once = min(rows_at_once(setting, free), len(spread))
-    with jax.default_matmul_precision("highest"):
-        largest = jnp.max(trees.map_rows(of_example, jnp.asarray(spread), at_once))
-    return sharding.gathered(setting.mesh, largest)
-
-
-@partial(jax.jit, static_argnums=0)
-def _missing_curvature(setting, point):
-    """The lowest curvature of H_d that Lanczos finds, and how much H_d lacks to be definite.
-
-    The second is at least a rounding error.
-    """
-    (matvec, _), like = _system(setting, point)
-    steps = min(trees.size(like), 64)
-    ritz = curvatures.lanczos(matvec, like, steps, key=jax.random.key(0))
-    below = jnp.min(ritz.eigenvalues - ritz.residual_norms)
-    rounding = 10 * trees.epsilon(like) * jnp.max(jnp.abs(ritz.eigenvalues))
-    found = ritz.eigenvalues[0], jnp.maximum(-below, rounding)
-    return sharding.gathered(setting.mesh, found)
-
-
-@partial(jax.jit, static_argnums=0)
-def _group_gradients(setting, point, groups, shift):
-    """g_U = (1/n) Σ_U (∇ℓ_i + shift) for each group, as rows."""
-    free, loss = free_part(setting, point.params, setting.loss_fn)
-    losses, n = jax.vmap(loss, in_axes=(None, 0)), trees.num_rows(point.train)
-    total = jax.grad(lambda free, block: losses(free, block[0]) @ block[1])
-
-    def of_group(member):
-        whole = point.train, member
-        summed = trees.sum_over_blocks(partial(total, free), whole, setting.batch_size)
-        return trees.scale(1 / n, trees.add_scaled(summed, jnp.sum(member), shift))
-
-    with jax.default_matmul_precision("highest"):
-        return jax.lax.map(of_group, jnp.asarray(groups.members))
-
-
-@partial(jax.jit, static_argnums=0)
-def _group_products(setting, point, groups, rows):
-    """H_U x_U for each group, as rows."""
-
-    def of_group(row):
-        group, x = row
-        l2 = trees.scale(group.shares, point.l2)
-        own = point._replace(weights=group.members, l2=l2, damping=0.0)
-        return _system(setting, own)[0].matvec(x)
-
-    return jax.lax.map(of_group, (jax.tree.map(jnp.asarray, groups), rows))
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _solve_rest(solver, setting, point, arguments, groups, rows):
-    """Solutions with H_d - H_U for one group, their SolveInfo, and the norms of the rows."""
-    system, like = _system(setting, _rest(point, trees.take_rows(groups, 0)))
-    found = solver.prepare(system, like) if arguments is None else arguments
-    return *solver.solve(found, system, rows), jax.vmap(trees.norm)(rows)

@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from course_utils import _cache, _kept_scores, _problem, sharding, trees
+from course_utils import _cache, _compiled, _kept_scores, _problem, sharding, trees
 from course_utils._results import Influence
 from course_utils.solvers import CG, LiSSA, SolveInfo, Solver, default_tol
 
@@ -147,7 +147,7 @@ def influence(
 
     def scored(indices, advance):  # what is known of these test points
         began = time.perf_counter()
-        some = trees.take_rows(test, indices)
+        some = _problem.some_rows(test, indices)
         solved = _solve_for_tests(problem, measure, some, advance, prepared())
         point, shift, n = problem.point, problem.shift, problem.n
         scores = _scores(problem.setting, kept, point, solved.kept, shift, n)
@@ -168,7 +168,11 @@ def influence(
             whole = _kept_scores.in_blocks(blocks, scored, problem, n_test, advance)
             scores, solved, seconds = whole
     failed = _problem.failures(problem, solved, "test points")
-    s = None if solved.kept is None else trees.blank_rows(solved.kept, failed)
+    s = (
+        solved.kept
+        if solved.kept is None or not failed.any()
+        else trees.blank_rows(solved.kept, failed)
+    )
     scores = np.where(failed[:, None], np.nan, scores).astype(scores.dtype)
     return Influence(scores, s, solved.info, convention, seconds)
 
@@ -292,9 +296,9 @@ def influence_on_params(
         loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
     )
     indices = trees.row_indices(indices, problem.n)
-    chosen = trees.take_rows(problem.point.train, indices)
+    chosen = _problem.some_rows(problem.point.train, indices)
     rows = _problem.checked_gradients(problem, loss_fn, chosen, "loss_fn", problem.shift)
-    per, rows_of = 1, lambda block: trees.take_rows(rows, block)
+    per, rows_of = 1, lambda block: _problem.some_rows(rows, block)
     keep = lambda block, rows, x: trees.scale(1 / problem.n, x)
     if corrected and len(indices) > 0:
         if removal == "refit-mean":
@@ -302,7 +306,7 @@ def influence_on_params(
             problem = problem._replace(point=problem.point._replace(l2=l2))
         J, H_z = _output_curvature(problem.setting, problem.point.params, chosen)
         per = 1 + H_z.shape[-1]
-        rows_of = lambda block: _with_jacobian(*trees.take_rows((rows, J), block))
+        rows_of = lambda block: _with_jacobian(*_problem.some_rows((rows, J), block))
         keep = lambda block, rows, x: _one_step(rows, x, H_z[block], problem.n)
     with _problem.bar(len(indices), "training points", progress) as advance:
         solved = _problem.solve_in_blocks(problem, rows_of, keep, len(indices), advance, per)
@@ -339,8 +343,9 @@ def self_influence(
     problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
     )
-    gradients_of = lambda block: _problem.gradients(
-        problem.setting, loss_fn, problem.point.params, trees.take_rows(problem.point.train, block)
+    train = problem.point.train
+    gradients_of = lambda block: _problem.checked_gradients(
+        problem, loss_fn, _problem.some_rows(train, block), "loss_fn"
     )
     products = lambda block, rows, x: _row_products(rows, x, problem.shift, problem.n)
     with _problem.bar(problem.n, "training points", progress) as advance:
@@ -563,7 +568,6 @@ def _checked_test(problem, test, test_loss_fn):
     test = trees.promote(test if mesh is None else sharding.replicate(mesh, test))
     if test_loss_fn is None:
         trees.check_like("test", test, "train", problem.point.train, skip_axes=1)
-    _problem.check_finite("test", test)
     return test
 
 
@@ -576,7 +580,7 @@ def _solve_for_tests(problem, measure, test, advance, found=None):
     rows = _test_gradients(problem, measure, test)
     return _problem.solve_in_blocks(
         problem,
-        lambda block: trees.take_rows(rows, block),
+        lambda block: _problem.some_rows(rows, block),
         lambda block, rows, x: x,
         trees.num_rows(test),
         advance,
@@ -587,7 +591,7 @@ def _solve_for_tests(problem, measure, test, advance, found=None):
 @partial(jax.jit, static_argnums=(0, 1))
 def _scores(setting, kept, point, s, shift, n):
     """(1/n) s_t . (∇ℓ_i + shift) for all t and i, shape (n_test, n)."""
-    free, loss = _problem.free_part(setting, point.params, setting.loss_fn)
+    free, loss = _compiled.free_part(setting, point.params, setting.loss_fn)
     flat = trees.ravel_rows(s)  # (n_test, p)
 
     def from_gradient(z):
@@ -599,7 +603,7 @@ def _scores(setting, kept, point, s, shift, n):
 
     with jax.default_matmul_precision("highest"):
         if kept:
-            at_once = _problem.rows_at_once(setting, free)
+            at_once = _compiled.rows_at_once(setting, free)
             products = trees.map_rows(from_gradient, point.train, at_once, setting.shards)
         else:
             of_row, at_once = from_derivatives, setting.batch_size
@@ -623,7 +627,7 @@ def _products_of_rows(x, y):
 @partial(jax.jit, static_argnums=(0, 1))
 def _input_slopes(setting, wrt, point, s, chosen):
     """-(1/n) of the derivative of s_t . ∇ℓ_i by a part of z_i, for all t and chosen i."""
-    free, loss = _problem.free_part(setting, point.params, setting.loss_fn)
+    free, loss = _compiled.free_part(setting, point.params, setting.loss_fn)
 
     def of_pair(s, z):
         part = z[wrt]
@@ -642,7 +646,7 @@ def _input_slopes(setting, wrt, point, s, chosen):
 @partial(jax.jit, static_argnums=0)
 def _output_curvature(setting, params, chosen):
     """J_i, rows of outputs (n, k, ...) like params, and H_z (n, k, k), for each chosen example."""
-    free, loss = _problem.free_part(setting, params, setting.loss_fn)
+    free, loss = _compiled.free_part(setting, params, setting.loss_fn)
 
     def of_example(example):
         x, y = example
@@ -652,7 +656,7 @@ def _output_curvature(setting, params, chosen):
         return jax.jacrev(flat)(free), jax.hessian(criterion)(flat(free))
 
     with jax.default_matmul_precision("highest"):
-        return trees.map_rows(of_example, chosen, _problem.rows_at_once(setting, free))
+        return trees.map_rows(of_example, chosen, _compiled.rows_at_once(setting, free))
 
 
 @jax.jit

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from course_utils import _block_cg, trees
 from course_utils import curvature as curvatures
-from course_utils import trees
 from course_utils._certificates import (
     CONVERGED,
     INDEFINITE,
@@ -301,47 +301,79 @@ class System(NamedTuple):
 class CG:
     """Conjugate gradients: from products alone, so p may be large; for positive definite matrices.
 
+    Several right-hand sides share one Krylov space, so that each needs far fewer steps than alone.
+    Those that rounding, or a matrix that is not definite, keeps above the tolerance are solved
+    again one by one.
+
     Attributes:
         tol: relative residual at which a solve counts as converged; ``None`` is 1e-5 in float32
             and 1e-10 in float64.
         maxiter: the largest number of steps of one solve; ``None`` is 10 p.
+        block: whether right-hand sides share their Krylov space.
+        preconditioner: ``"jacobi"`` divides residuals by the diagonal of the matrix, and solves one
+            by one: for params in very different units. The diagonal takes p products, once.
+
+    Source:
+        O'Leary, "The block conjugate gradient algorithm", Linear Algebra and its Applications 29,
+        1980, in the stable form of Dubrulle, "Retooling the method of block conjugate gradients",
+        ETNA 12, 2001.
     """
 
     tol: float | None = None
     maxiter: int | None = None
+    block: bool = True
+    preconditioner: str | None = None
 
     def __post_init__(self):
         if self.tol is not None and not 0 <= self.tol < 1:
             raise ValueError(f"tol must be None or in [0, 1), got {self.tol}")
         if self.maxiter is not None and self.maxiter < 1:
             raise ValueError(f"maxiter must be None or at least 1, got {self.maxiter}")
+        if self.preconditioner not in (None, "jacobi"):
+            raise TypeError(f"preconditioner must be None or 'jacobi', got {self.preconditioner!r}")
 
     def static(self) -> "CG":
         """What a compiled solve depends on: none of the numbers."""
-        return CG()
+        block = self.block and self.preconditioner is None
+        return CG(block=block, preconditioner=self.preconditioner)
 
     def needs_preparation(self) -> bool:
         """Whether anything can be done before a right-hand side is known."""
-        return False
+        return self.preconditioner is not None
 
-    def arguments(self, found: None) -> tuple[float, int]:
-        """The tolerance and the largest number of steps; NaN and −1 for what is ``None``."""
+    def prepare(self, system: System, like: PyTree) -> PyTree:
+        """The diagonal of the matrix, like the params; 1 where it is not positive."""
+        diagonal = trees.diagonal(system.matvec, like, batch_size=64)
+        return jax.tree.map(lambda d: jnp.where(d > 0, d, 1), diagonal)
+
+    def arguments(self, found: PyTree | None) -> tuple:
+        """The tolerance and the largest number of steps, NaN and −1 for ``None``; the diagonal."""
         return (
             np.nan if self.tol is None else float(self.tol),
             -1 if self.maxiter is None else self.maxiter,
+            found,
         )
 
-    def solved_at_once(self) -> int:
-        """How many right-hand sides to batch: on a CPU, few enough to stay in its cache."""
+    def solved_at_once(self, p: int) -> int:
+        """How many right-hand sides to batch; alone on a CPU, few enough to stay in its cache."""
+        if self.static().block:
+            return min(p, 512)
         return 16 if jax.default_backend() == "cpu" else 128
 
-    def solve(self, arguments: tuple, system: System, rows: PyTree) -> Solution:
-        """``cg`` with these numbers, for every row."""
-        tol, maxiter = arguments
-        tol = jnp.where(jnp.isnan(tol), default_tol(rows), tol)
+    def limits(self, arguments: tuple, rows: PyTree) -> tuple[jax.Array, jax.Array]:
+        """The tolerance and the largest number of steps, with what ``None`` stands for."""
+        tol, maxiter, _ = arguments
         p = trees.size(trees.take_rows(rows, 0))
-        maxiter = jnp.where(maxiter < 0, 10 * p, maxiter)
-        return jax.vmap(lambda b: cg(system.matvec, b, tol=tol, maxiter=maxiter))(rows)
+        tol = jnp.where(jnp.isnan(tol), default_tol(rows), tol)
+        return tol, jnp.where(maxiter < 0, 10 * p, maxiter)
+
+    def solve(self, arguments: tuple, system: System, rows: PyTree) -> Solution:
+        """``cg`` with these numbers, for every row; or its block form for all of them."""
+        (tol, maxiter), diagonal = self.limits(arguments, rows), arguments[-1]
+        if self.block and 1 < trees.num_rows(rows) <= trees.size(trees.take_rows(rows, 0)):
+            return _block_cg.solve(system.matvec, rows, tol, maxiter)
+        M = None if diagonal is None else lambda r: jax.tree.map(jnp.divide, r, diagonal)
+        return jax.vmap(lambda b: cg(system.matvec, b, tol=tol, maxiter=maxiter, M=M))(rows)
 
 
 @dataclass(frozen=True)
@@ -369,7 +401,7 @@ class Exact:
         """The matrix of ``system`` and its factor, once for all right-hand sides."""
         return factorise(trees.dense(system.matvec, like, batch_size=64))
 
-    def solved_at_once(self) -> int:
+    def solved_at_once(self, p: int) -> int:
         """How many right-hand sides to batch: many, as each is a column of one product."""
         return 1024
 
@@ -431,7 +463,7 @@ class LiSSA:
             batch = system.sampled(self.batch_size)
             return sufficient_scale(batch, like, jax.random.key(0)).astype(trees.dtype(like))
 
-    def solved_at_once(self) -> int:
+    def solved_at_once(self, p: int) -> int:
         """How many right-hand sides to batch: many, as they share their samples."""
         return 128
 
@@ -505,7 +537,7 @@ class Arnoldi:
         rows = trees.take_rows(found.eigenvectors, largest)
         return found.eigenvalues[largest], trees.ravel_rows(rows)
 
-    def solved_at_once(self) -> int:
+    def solved_at_once(self, p: int) -> int:
         """How many right-hand sides to batch: many, as each is a column of one product."""
         return 1024
 

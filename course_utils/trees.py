@@ -134,10 +134,36 @@ def dense(
     Raises:
         ValueError: if a leaf of ``like`` is not floating-point.
     """
+    image = _image_of_unit(matvec, like)
+    return _map_numbers(lambda j: ravel(image(j)), size(like), batch_size).T
+
+
+def diagonal(
+    matvec: Callable[[PyTree], PyTree], like: PyTree, *, batch_size: int | None = None
+) -> PyTree:
+    """The diagonal of a square linear map, a pytree like ``like``: p products, and no matrix.
+
+    Arguments and errors are those of ``dense``.
+    """
+    image = _image_of_unit(matvec, like)
+    return unravel(_map_numbers(lambda j: ravel(image(j))[j], size(like), batch_size), like)
+
+
+def _image_of_unit(matvec, like):
+    """j -> the product with the j-th unit vector."""
     check_floating("like", like)
-    column = lambda e: ravel(matvec(unravel(e, like)))
-    identity = jnp.eye(size(like), dtype=dtype(like))
-    return map_rows(column, identity, batch_size).T
+    unit = lambda j: (jnp.arange(size(like)) == j).astype(dtype(like))
+    return lambda j: matvec(unravel(unit(j), like))
+
+
+def _map_numbers(f, n, batch_size):
+    """``f`` of 0 … n - 1, in blocks of one size; where they do not fit, n - 1 is repeated."""
+    num_blocks = max(1, -(-n // (batch_size or n)))
+    numbers = np.minimum(np.arange(num_blocks * -(-n // num_blocks)), n - 1)
+    if num_blocks == 1:
+        return jax.vmap(f)(numbers)
+    of_blocks = jax.lax.map(jax.vmap(f), numbers.reshape(num_blocks, -1))
+    return of_blocks.reshape(-1, *of_blocks.shape[2:])[:n]
 
 
 # --------------------------------------------------------------------------------------

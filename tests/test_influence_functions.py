@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from course_utils import _problem, trees
+from course_utils import _compiled, trees
 from course_utils import influence_functions as inf
 from course_utils.curvature import compose, hessian_mvp
 from course_utils.solvers import CG, Arnoldi, Exact, LiSSA
@@ -284,11 +284,11 @@ def test_the_block_size_changes_nothing(batch_size, how):
 
 
 def test_many_test_points_in_several_blocks_are_the_same_as_a_few(monkeypatch):
-    monkeypatch.setattr(CG, "solved_at_once", lambda self: 4)  # 6 test points: blocks of 3
+    monkeypatch.setattr(CG, "solved_at_once", lambda self, p: 4)  # 6 test points: blocks of 3
     assert_agree(scores(), DENSE, 1e-8)
     params, train = as_params(newton(X[:39], Y[:39], L2)), (X[:39], Y[:39])
     blocks = inf.self_influence(loss_fn, params, train, l2=L2)  # 39 = 9 blocks of 4 and one of 3
-    monkeypatch.setattr(CG, "solved_at_once", lambda self: 100)
+    monkeypatch.setattr(CG, "solved_at_once", lambda self, p: 100)
     assert_agree(blocks, inf.self_influence(loss_fn, params, train, l2=L2), 1e-9)
 
 
@@ -629,8 +629,8 @@ def test_products_in_blocks_hold_no_more_than_a_block_of_gradients():
     n, p, batch = 8000, 800, 100
     params = jnp.zeros(p)
     loss = lambda w, z: jax.nn.softplus(z @ w)
-    setting = _problem.Setting(loss, "hessian", batch, (True,))
-    point = _problem.Point(params, jnp.zeros((n, p)), 0.1, 0.0)
+    setting = _compiled.Setting(loss, "hessian", batch, (True,))
+    point = _compiled.Point(params, jnp.zeros((n, p)), 0.1, 0.0)
     s = jnp.zeros((2, p))
     for kept in (True, False):
         compiled = inf._scores.lower(setting, kept, point, s, params, n).compile()
@@ -641,19 +641,19 @@ def test_products_in_blocks_hold_no_more_than_a_block_of_gradients():
 
 
 def test_everything_compiled_asks_for_the_highest_matmul_precision():
-    setting = _problem.Setting(loss_fn, "hessian", None, (True, True))
-    blocks = _problem.Setting(loss_fn, "hessian", 7, (True, True))
-    point = _problem.Point(PARAMS, (X, Y), {"w": L2, "b": L2}, 0.1)
+    setting = _compiled.Setting(loss_fn, "hessian", None, (True, True))
+    blocks = _compiled.Setting(loss_fn, "hessian", 7, (True, True))
+    point = _compiled.Point(PARAMS, (X, Y), {"w": L2, "b": L2}, 0.1)
     rows = trees.zero_rows(PARAMS, 2)
-    found = lambda solver: _problem._prepare(solver, blocks, point)
+    found = lambda solver: _compiled.prepare(solver, blocks, point)
     arguments = {  # from values, before anything is traced
         solver: solver.arguments(found(solver) if solver.needs_preparation() else None)
         for solver in (CG(), Exact(), LiSSA(num_samples=2))
     }
-    solve = lambda solver: _problem._solve(solver, blocks, point, arguments[solver], rows)
+    solve = lambda solver: _compiled.solve(solver, blocks, point, arguments[solver], rows)
     compiled = {
-        "survey": lambda: _problem._survey(setting, point),
-        "gradients": lambda: _problem.gradients(setting, loss_fn, PARAMS, (XT, YT)),
+        "survey": lambda: _compiled.survey(setting, point),
+        "gradients": lambda: _compiled.gradients(setting, loss_fn, PARAMS, (XT, YT), PARAMS),
         "prepare": lambda: found(Exact()),
         "cg": lambda: solve(CG()),
         "exact": lambda: solve(Exact()),
