@@ -147,11 +147,12 @@ def test_a_bar_in_a_reason_does_not_end_a_cell():
 def test_arrays_that_cannot_be_made_are_a_row_too(tmp_path, monkeypatch):
     broken = WORKLOADS["W2"]._replace(series=[SERIES._replace(recipe="W99")])
     monkeypatch.setitem(bench.WORKLOADS, "W2", broken)
-    assert bench.measure("W2", {}, tmp_path)[0][2] == "failed: no arrays"
+    (row,) = bench.measure("W2", {}, tmp_path)
+    assert row[2] == "failed: no arrays"
 
 
 def run(workload, tmp_path):
-    rows = bench.measure(workload, {}, tmp_path, rounds=1, tiny=True)
+    rows = list(bench.measure(workload, {}, tmp_path, rounds=1, tiny=True))
     for row in rows:
         assert "failed" not in row[2] + row[3]
         for value in filter(None, row[5].split("; ")):

@@ -137,7 +137,7 @@ def _environment():
 
 
 def measure(workload, peers, folder, rounds=None, tiny=False, say=lambda text: None):
-    """The rows of one workload, cells of text as in ``HEAD``.
+    """Yield the rows of one workload as they come, cells of text as in ``HEAD``.
 
     Args:
         workload: a key of ``WORKLOADS``.
@@ -148,7 +148,6 @@ def measure(workload, peers, folder, rounds=None, tiny=False, say=lambda text: N
         say: called with what is being done.
     """
     about, usual, several = WORKLOADS[workload]
-    rows = []
     for series in several:
         place = Path(folder) / series.recipe.replace(" ", "-")
         if not place.exists():
@@ -157,11 +156,10 @@ def measure(workload, peers, folder, rounds=None, tiny=False, say=lambda text: N
             command = [sys.executable, str(WORKERS / "arrays.py"), series.recipe, str(place)]
             subprocess.run(command + ["tiny"] * tiny, env=_environment())
         if not (place / "settings.json").exists():  # written last
-            rows.append([f"{workload} {series.title}", "", "failed: no arrays", "", "", ""])
+            yield [f"{workload} {series.title}", "", "failed: no arrays", "", "", ""]
             continue
         say(f"{workload}: {series.title}")
-        rows += _measured(workload, series, peers, place, rounds or usual)
-    return rows
+        yield from _measured(workload, series, peers, place, rounds or usual)
 
 
 def _measured(workload, series, peers, folder, rounds):
@@ -336,8 +334,8 @@ def main(argv):
     print(line(HEAD), line(["---"] * len(HEAD)), sep="\n", flush=True)
     for workload in args.workloads or WORKLOADS:
         with tempfile.TemporaryDirectory() as folder:
-            rows = measure(workload, dict(args.peer), folder, args.rounds, args.tiny, say)
-        print(*map(line, rows), sep="\n", flush=True)
+            for row in measure(workload, dict(args.peer), folder, args.rounds, args.tiny, say):
+                print(line(row), flush=True)
     return 0
 
 
