@@ -265,7 +265,7 @@ MUTANTS = [
     ),
     Mutant(
         "damping subtracted",
-        "_problem.py",
+        "_compiled.py",
         "trees.add_scaled(product, point.damping, v)",
         "trees.add_scaled(product, -point.damping, v)",
         "damping makes the matrix smaller",
@@ -273,7 +273,7 @@ MUTANTS = [
     ),
     Mutant(
         "batches without damping",
-        "_problem.py",
+        "_compiled.py",
         "lambda v, key: damped(H_b(v, key), v)",
         "lambda v, key: H_b(v, key)",
         "the mini-batches of LiSSA have no damping",
@@ -313,7 +313,7 @@ MUTANTS = [
     ),
     Mutant(
         "group gradient as a sum",
-        "_problem.py",
+        "_compiled.py",
         "trees.scale(1 / n, trees.add_scaled(summed, jnp.sum(member), shift))",
         "trees.add_scaled(summed, jnp.sum(member), shift)",
         "the 1/n of a group's gradient is forgotten",
