@@ -1,7 +1,7 @@
 """Time the package against other libraries, on the same arrays and in the same minutes.
 
 Each method runs in a process of its own, a peer's in the peer's interpreter, and the rounds
-alternate: ours, a peer, the next peer, ours, ... All are bound to the same two cores. A time is the
+alternate: ours, one peer, another; then back. All are bound to the same two cores. A time is the
 median of the warm rounds; "cold" is the call before them, without imports; MB is the most memory
 beyond the loaded data. Agreement is max|difference| / max|score| against float64. The floor is what
 the workload needs, whatever the method, at the speed of a large matrix product and of reading.
@@ -175,8 +175,8 @@ def _measured(workload, series, peers, folder, rounds):
         machine = workers[0]
         machine.go()
         workers += [Worker(*who, folder) for who in wanted]
-        for _ in range(1 + rounds):
-            for worker in workers[1:]:
+        for r in range(1 + rounds):  # there and back, so that nobody has always the same before it
+            for worker in workers[1:] if r % 2 == 0 else workers[:0:-1]:
                 time.sleep(PAUSE)
                 worker.go()
         floor = _floor(folder, series, machine)
@@ -266,7 +266,7 @@ def line(cells):
 
 
 def machine_in_words(cores):
-    """``2 of 8 cores of an AMD EPYC, Linux, Python 3.11.7, jax 0.10.2``."""
+    """``2 of 8 cores of an AMD EPYC, Linux, Python 3.11.7, jax 0.10.2; load before: 0.1``."""
     from importlib import metadata
 
     try:
@@ -276,8 +276,16 @@ def machine_in_words(cores):
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("jax", "numpy"))
     return (
         f"{cores} of {os.cpu_count()} cores of {model.strip()}, {platform.system()}, "
-        f"Python {platform.python_version()}, {versions}"
+        f"Python {platform.python_version()}, {versions}; load before: {_load()}"
     )
+
+
+def _load():
+    """How many programs wanted a core in the last minute; above 0.5, times are worth little."""
+    try:
+        return f"{os.getloadavg()[0]:.1f}"
+    except (OSError, AttributeError):
+        return "unknown"
 
 
 def bind():

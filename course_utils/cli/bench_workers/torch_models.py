@@ -21,10 +21,18 @@ def model_of(arrays, settings):
         else:
             layer, w = nn.Linear(*w.shape), w.T
         if isinstance(layer, nn.Linear) and layers and isinstance(layers[-2], nn.Conv2d):
-            layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]  # the mean over the image
+            layers.append(MeanOverImage())
         _fill(layer, w, b)
         layers += [layer, nn.Tanh()]
     return nn.Sequential(*layers[:-1])
+
+
+class MeanOverImage(nn.Module):
+    """As ``AdaptiveAvgPool2d(1)``, which torch does not batch over directions."""
+
+    def forward(self, x):
+        """(n, channels, height, width) to (n, channels)."""
+        return x.mean(dim=(2, 3))
 
 
 def _fill(layer, w, b):
