@@ -31,6 +31,8 @@ from course_utils.solvers import CG, Arnoldi, Exact, LiSSA, SolveInfo, Solver
 
 PyTree = Any
 
+_COLUMNS_AT_ONCE = 64  # of a matrix that is written out
+
 
 class Problem(NamedTuple):
     """Everything that a solve needs, checked."""
@@ -164,7 +166,8 @@ def prepared(problem):
     solver = problem.solver
     if not solver.needs_preparation():
         return None
-    return _compiled.prepare(solver.static(), problem.setting, problem.point)
+    setting = _in_blocks(problem, _COLUMNS_AT_ONCE)
+    return _compiled.prepare(solver.static(), setting, problem.point)
 
 
 def solve_in_blocks(problem, rows_of, keep, n, advance, per=1, found=None):
@@ -199,26 +202,37 @@ def _cost_of(problem):
     return _cost.of_loss(problem.setting.loss_fn, problem.point.params, problem.point.train)
 
 
+def _in_blocks(problem, num_rows):
+    """The setting, with examples in blocks of a good size for products with so many vectors."""
+    setting, n = problem.setting, -(-problem.n // problem.setting.shards)
+    if setting.batch_size is not None:
+        return setting
+    size = _cost_of(problem).examples_at_once(num_rows, n)
+    return setting if size == n else replace(setting, batch_size=size)
+
+
 def _solved_at_once(problem):
     """How many right-hand sides to solve for together."""
-    setting, solver, n = problem.setting, problem.solver, problem.n
+    solver = problem.solver
     wanted = solver.solved_at_once(trees.size(problem.shift))
     if isinstance(solver, Exact):  # its solves take no products
         return wanted
-    at_once = min(setting.batch_size or n, -(-n // setting.shards))
-    return min(wanted, _cost_of(problem).rows_at_once(at_once))
+    n = -(-problem.n // problem.setting.shards)
+    examples = _in_blocks(problem, wanted).batch_size or n
+    return min(wanted, _cost_of(problem).rows_at_once(examples))
 
 
 def _solved(problem, arguments, rows):
     """x with H_d x = row for every row, their SolveInfo, and the norms of the rows."""
-    setting, point, solver = problem.setting, problem.point, problem.solver.static()
+    point, solver, num_rows = problem.point, problem.solver.static(), trees.num_rows(rows)
+    setting = problem.setting if isinstance(solver, Exact) else _in_blocks(problem, num_rows)
     if not isinstance(solver, CG) or not solver.block:
         return _compiled.solve(solver, setting, point, arguments, rows)
     by_hand = jax.default_backend() == "cpu" and _cost_of(problem).convolves
     solve = _solve_step_by_step if by_hand else partial(_compiled.solve, solver)
     x, info, norms = solve(setting, point, arguments, rows)
     left = ~np.asarray(info.converged | (info.status == MAXITER))
-    if left.any() and trees.num_rows(rows) > 1:
+    if left.any() and num_rows > 1:
         alone = _compiled.solve(replace(solver, block=False), setting, point, arguments, rows)
         x, info = _compiled.where_rows(left, alone[:2], (x, info))
     return x, info, norms

@@ -205,7 +205,7 @@ def test_memory_bounds_how_many_are_solved_together():
     """A loss with 1000 numbers on the way, and 2^20 examples: a few vectors at a time."""
     loss = lambda w, z: jnp.sum(jnp.tanh(jnp.outer(w, jnp.ones(100)))) * z
     cost = _problem._cost.of_loss(loss, jnp.zeros(10), jnp.zeros(3))
-    assert cost.largest == 1000 and not cost.convolves
+    assert cost.largest == 1000 and cost.inputs == 1 and not cost.convolves
     assert cost.rows_at_once(1000) == 2**26 // 3_000_000
     assert cost.rows_at_once(2**40) == 1
     assert CONVERGED == 0
