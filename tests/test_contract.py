@@ -363,9 +363,10 @@ def test_where_every_step_contracts_the_iterates_grow_no_faster_than_the_steps(h
         assert np.linalg.norm(x) <= (depth + 1) * np.sqrt(2) * (1 + 1e-12)
         assert info.describe() in ("converged", "maxiter") and info.num_steps == depth
     grows, info = solvers.lissa(
-        jnp.diag(jnp.array([2.2, 1.0])), jnp.ones(2), scale=1.0, recursion_depth=5000, average=0
+        jnp.diag(jnp.array([2.05, 1.0])), jnp.ones(2), scale=1.0, recursion_depth=5000, average=0
     )
-    assert info.describe() == "diverged" and info.num_steps < 5000
+    # half of 1.05^k exceeds 100 (k + 1) sqrt(2) from k = 227 on; growth is looked at every 64
+    assert info.describe() == "diverged" and info.num_steps == 256
 
 
 def test_a_scale_above_half_of_every_batch_is_enough_for_lissa():
