@@ -65,7 +65,7 @@ WORKLOADS = {
         ],
     ),
     "W3": Workload(
-        "digits, an MLP (p = 6,570) and a CNN (p = 5,130), GGN + 0.01 I: 100 test points",
+        "digits, an MLP (p = 6,570) and a CNN (p = 1,418), GGN + 0.01 I: 100 test points",
         3,
         [
             Series("MLP, CG", "W3 MLP", "scores", "CG", {"curvlinops": ["CG"]}),

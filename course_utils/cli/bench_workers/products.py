@@ -48,9 +48,9 @@ def predict(layers, x):
 
 
 def network(kind):
-    """Weights to start from: an MLP 64-64-32-10 or a CNN of 16 and 32 channels, on 8 x 8 pixels."""
+    """Weights to start from: an MLP 64-64-32-10 or a CNN of 8 and 16 channels, on 8 x 8 pixels."""
     dense = [(64, 64), (64, 32), (32, 10)]
-    convolutional = [(3, 3, 1, 16), (3, 3, 16, 32), (32, 10)]
+    convolutional = [(3, 3, 1, 8), (3, 3, 8, 16), (16, 10)]
     return random_layers({"mlp": dense, "cnn": convolutional}[kind], np.random.default_rng(0))
 
 
