@@ -4,12 +4,13 @@ A cache is a folder that is named by a fingerprint of everything that the scores
 a name alone. Blocks are written through an atomic rename and read without pickle.
 """
 
+import filecmp
 import hashlib
 import json
 import os
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
@@ -105,6 +106,26 @@ class Cache:
         write_whole(path, lambda file: np.savez(file, **arrays))
         return arrays
 
+    def matrix(self, name: str, shape: tuple, dtype: Any, blocks: Iterable) -> np.ndarray:
+        """One array on disk from consecutive ``blocks`` of its rows; one is held at a time.
+
+        Args:
+            name: of the file, ``name.npy``.
+            shape, dtype: of the whole array; rows of the blocks beyond it are dropped.
+        """
+        path, header = self.folder / f"{name}.npy", np.lib.format.header_data_from_array_1_0
+        about = header(np.broadcast_to(np.zeros((), dtype), shape)) | {"fortran_order": False}
+
+        def write(file):
+            np.lib.format.write_array_header_1_0(file, about)
+            left = shape[0]
+            for block in blocks:
+                file.write(np.ascontiguousarray(block[:left], dtype).tobytes())
+                left -= len(block[:left])
+
+        write_whole(path, write)
+        return np.load(path, mmap_mode="r")
+
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     """Put a whole file in place at once: a reader finds the old one or the new one."""
@@ -114,6 +135,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, path)
+        if not (path.exists() and filecmp.cmp(draft, path, shallow=False)):
+            os.replace(draft, path)  # a file that is open elsewhere may refuse it, on Windows
     finally:
         draft.unlink(missing_ok=True)

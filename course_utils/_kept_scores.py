@@ -46,26 +46,37 @@ def _derivatives(f):
 
 
 def in_blocks(cache, scored, problem, n_test, advance):
-    """Scores, certificates and times of all test points, block by block, read where they are."""
+    """Scores, certificates and times of all test points, block by block, read where they are.
+
+    One block of scores is in memory at a time; together they lie in one file.
+    """
     number = -(-n_test // _CACHED_AT_ONCE)
     size = -(-n_test // number)
     scalar = trees.dtype(problem.shift)
     kinds = dict(converged=bool, num_steps=np.int32, status=np.int32)
     like = {name: ((size,), np.dtype(kinds.get(name, scalar))) for name in SolveInfo._fields}
     like |= {"scores": ((size, problem.n), scalar), "norms": ((size,), scalar)}
-    blocks, seconds = [], np.full(n_test, np.nan)
-    for b in range(number):
-        start, end = b * size, min((b + 1) * size, n_test)
+    seconds = np.full(n_test, np.nan)
 
-        def make(start=start, end=end):
-            rows = np.minimum(np.arange(start, start + size), n_test - 1)
-            scores, solved, elapsed = scored(rows, lambda block, done: None)
+    def block(start):
+        end = min(start + size, n_test)
+
+        def make():
+            indices = np.minimum(np.arange(start, start + size), n_test - 1)
+            scores, solved, elapsed = scored(indices, lambda block, done: None)
             seconds[start:end] = elapsed / (end - start)
             named = solved.info._asdict() | {"scores": scores, "norms": solved.norms}
             return {name: np.asarray(value) for name, value in named.items()}
 
-        blocks.append(cache.block(b, make, like))
-        advance(blocks[-1]["scores"], end - start)
-    whole = {name: np.concatenate([b[name] for b in blocks])[:n_test] for name in like}
+        return cache.block(start // size, make, like)
+
+    kept, starts = [], range(0, n_test, size)
+    for start in starts:
+        kept.append(block(start))
+        del kept[-1]["scores"]
+        advance(kept[-1]["norms"], min(size, n_test - start))
+    rows = (block(start)["scores"] for start in starts)
+    scores = cache.matrix("scores", (n_test, problem.n), scalar, rows)
+    whole = {name: np.concatenate([block[name] for block in kept])[:n_test] for name in kept[0]}
     info = SolveInfo(*(whole[name] for name in SolveInfo._fields))
-    return whole["scores"], _problem.Solved(None, info, whole["norms"]), seconds
+    return scores, _problem.Solved(None, info, whole["norms"]), seconds

@@ -268,6 +268,11 @@ def bar(n, noun, progress):
         yield lambda block, rows: (jax.block_until_ready(block), shown.update(rows))
 
 
+def failed(info):
+    """Which rows hold no solution, shape (n,)."""
+    return np.asarray(info.status) >= INDEFINITE
+
+
 def failures(problem, solved, noun, names=None):
     """Warn of solves that failed or fell short; which rows failed, shape (n,).
 
@@ -304,7 +309,7 @@ def failures(problem, solved, noun, names=None):
             f"{_some(noun, names[short])}: not converged ({words}) after {steps} steps, with a "
             f"relative residual of up to {worst:.2g}; their rows are kept{cure}"
         )
-    return indefinite | broken
+    return failed(info)
 
 
 def warn_of_undetermined_refits(moves, failed, names):

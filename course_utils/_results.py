@@ -19,7 +19,8 @@ class Influence:
     """Influence scores, and what is needed in order to trust them.
 
     Attributes:
-        scores: (n_test, n_train); rows whose solve failed are NaN.
+        scores: (n_test, n_train); rows whose solve failed are NaN. Where a ``cache_dir`` was given
+            they are mapped from its file, read-only.
         s_test: the solutions H_d⁻¹∇m(z_t), a pytree like the params with a leading axis of n_test;
             ``None`` where a ``cache_dir`` was given, for there scores alone are kept.
         info: the certificate of each solve, ``SolveInfo`` of arrays (n_test,).
@@ -39,20 +40,23 @@ class Influence:
 
         Integers (n_test, min(k, n)); equal scores in the order of their indices; −1 in rows of NaN.
         """
-        return self._ranked(-self.scores, k)
+        return self._ranked(k, -1)
 
     def harmful(self, k: int) -> np.ndarray:
         """The k training points whose removal would lower the test loss most, most harmful first.
 
         Integers (n_test, min(k, n)); equal scores in the order of their indices; −1 in rows of NaN.
         """
-        return self._ranked(self.scores, k)
+        return self._ranked(k, 1)
 
-    def _ranked(self, keys, k):
+    def _ranked(self, k, sign):
         if k < 0:
             raise ValueError(f"k must not be negative, got {k}")
-        order = np.argsort(keys, axis=1, kind="stable")[:, :k]
-        return np.where(np.isnan(keys).any(axis=1, keepdims=True), -1, order)
+        n_test, n = self.scores.shape
+        order = np.empty((n_test, min(k, n)), dtype=int)
+        for t, scores in enumerate(self.scores):  # one by one: they may lie on disk
+            order[t] = -1 if np.isnan(scores).any() else _smallest(sign * scores, k)
+        return order
 
     def to_json(
         self,
@@ -136,6 +140,16 @@ class Influence:
             raise
         except Exception as error:
             raise ValueError(f"{path} was not written by Influence.save") from error
+
+
+def _smallest(x, k):
+    """Indices of the k smallest entries, in order; equal ones in the order of their indices."""
+    if 0 < k < len(x):
+        limit = np.partition(x, k - 1)[k - 1]
+        near = np.flatnonzero(x <= limit)  # more than k of them where some are equal to the limit
+    else:
+        near = np.arange(len(x))
+    return near[np.argsort(x[near], kind="stable")][:k]
 
 
 def _number_or_none(x):

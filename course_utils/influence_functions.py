@@ -101,7 +101,8 @@ def influence(
             again reads them, a call that was killed goes on after its last whole block, and either
             ends with the same bytes; a damaged block is computed anew. Every value that the scores
             depend on is part of the key: params, data, arguments, the computation of the losses
-            with the constants that it holds, the release of JAX. ``s_test`` is then ``None``.
+            with the constants that it holds, the release of JAX. ``s_test`` is then ``None``, and
+            ``scores`` is a read-only map of a file: one block of them is in memory at a time.
         progress: show a bar of test points solved.
 
     Returns:
@@ -152,6 +153,9 @@ def influence(
         point, shift, n = problem.point, problem.shift, problem.n
         scores = _scores(problem.setting, kept, point, solved.kept, shift, n)
         scores = np.asarray(scores)[:, :n]  # without what fills up the last device
+        failed = _problem.failed(solved.info)
+        if failed.any():
+            scores = np.where(failed[:, None], np.nan, scores).astype(scores.dtype)
         return scores, solved, time.perf_counter() - began
 
     with _problem.bar(n_test, "test points", progress) as advance:
@@ -173,7 +177,6 @@ def influence(
         if solved.kept is None or not failed.any()
         else trees.blank_rows(solved.kept, failed)
     )
-    scores = np.where(failed[:, None], np.nan, scores).astype(scores.dtype)
     return Influence(scores, s, solved.info, convention, seconds)
 
 

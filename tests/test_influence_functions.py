@@ -1239,6 +1239,39 @@ def test_a_cache_of_no_test_points_and_a_folder_that_cannot_be_made(tmp_path):
         cached(tmp_path / "file")
 
 
+def test_scores_of_a_cache_lie_on_disk_and_rank_as_in_memory(tmp_path):
+    plain, kept = inf.influence(loss_fn, PARAMS, (X, Y), MANY, l2=L2), cached(tmp_path)
+    assert isinstance(kept.scores, np.memmap) and not kept.scores.flags.writeable
+    for k in (1, 5, 40):
+        np.testing.assert_array_equal(kept.helpful(k), plain.helpful(k))
+        np.testing.assert_array_equal(kept.harmful(k), plain.harmful(k))
+
+
+def test_a_damaged_file_of_all_scores_is_written_anew(tmp_path):
+    expected = np.array(cached(tmp_path).scores)
+    (path,) = tmp_path.glob("*/scores.npy")
+    for damage in (flip_a_bit_in_the_middle, lambda p: p.write_bytes(b"no array"), Path.unlink):
+        damage(path)
+        np.testing.assert_array_equal(cached(tmp_path).scores, expected)
+
+
+def test_a_cache_holds_one_block_of_scores_in_memory(tmp_path, monkeypatch):
+    """Of 20 blocks of 8 MB each: what Python's allocator has seen stays below three of them."""
+    import tracemalloc
+
+    from course_utils import _kept_scores
+
+    monkeypatch.setattr(_kept_scores, "_CACHED_AT_ONCE", 15)
+    train = np.zeros((70000, 3)), np.zeros(70000)
+    train[0][:40], train[1][:40] = X, Y
+    cached(tmp_path, train=train)
+    tracemalloc.start()
+    cached(tmp_path, train=train)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * 15 * 70000 * 8
+
+
 # --------------------------------------------------------------------------------------
 # JSON
 # --------------------------------------------------------------------------------------
