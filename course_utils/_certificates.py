@@ -107,16 +107,16 @@ def check_definite(status: jax.Array, smallest: jax.Array) -> None:
         status: of the matrix, shape ().
         smallest: its smallest eigenvalue, shape ().
     """
-    smallest = np.asarray(smallest)
+    least = np.asarray(smallest)
     if status == INDEFINITE:
         raise ValueError(
-            f"matrix is indefinite: its smallest eigenvalue is {smallest:.3g}; "
-            f"raising damping by {round_up(-smallest)} cures it"
+            f"matrix is indefinite: its smallest eigenvalue is {least:.3g}; "
+            f"raising damping by {round_up(-float(least))} cures it"
         )
     if status == SINGULAR:
         raise ValueError(
-            f"matrix is singular: its smallest eigenvalue is {smallest:.3g}, a rounding error in "
-            f"{smallest.dtype}; l2 or damping cures it"
+            f"matrix is singular: its smallest eigenvalue is {least:.3g}, a rounding error in "
+            f"{least.dtype}; l2 or damping cures it"
         )
     if status == NON_FINITE:
         raise ValueError("NaN or infinity in matrix or b")

@@ -7,6 +7,7 @@
 import functools
 import linecache
 import os
+import traceback
 from collections.abc import Callable
 
 PASSED = "passed"
@@ -35,7 +36,8 @@ def check(name: str, answer: Callable, *cases: Callable) -> None:
         returned.append(value)
         return value
 
-    word, caught = PASSED, None
+    word = PASSED
+    caught: Exception | None = None
     try:
         for case in cases:
             case(watched)
@@ -73,8 +75,6 @@ def _hint(error: AssertionError) -> str:
     """The assertion's own message, or the line that failed where it has none."""
     if str(error).strip():
         return _first_line(error)
-    frame = error.__traceback__
-    while frame.tb_next is not None:
-        frame = frame.tb_next
-    line = linecache.getline(frame.tb_frame.f_code.co_filename, frame.tb_lineno).strip()
+    *_, (frame, number) = traceback.walk_tb(error.__traceback__)
+    line = linecache.getline(frame.f_code.co_filename, number).strip()
     return f"This should hold: {line.removeprefix('assert ')}" if line else "An assertion failed."

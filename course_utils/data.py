@@ -93,7 +93,9 @@ def diabetes(*, raw: bool = False, seed: int | None = 0) -> Data:
     from sklearn.datasets import load_diabetes
 
     X, y = load_diabetes(return_X_y=True, scaled=False)
-    return _permuted(*((X, y) if raw else (_standardised(X), _standardised(y))), seed)
+    if not raw:
+        X, y = _standardised(X), _standardised(y)
+    return _permuted(X, y, seed)
 
 
 def feature_names(name: str) -> list[str]:
@@ -319,7 +321,7 @@ def _mnist_files(folder: Path, split: str) -> tuple[Path, Path] | None:
     for kind in ("images{}idx3-ubyte", "labels{}idx1-ubyte"):
         names = [f"{stem}-{kind.format(dot)}{end}" for dot in "-." for end in ("", ".gz")]
         found += [folder / name for name in names if (folder / name).is_file()][:1]
-    return tuple(found) if len(found) == 2 else None
+    return (found[0], found[1]) if len(found) == 2 else None
 
 
 def _mnist_from_openml(split: str, folder: str | None) -> tuple[np.ndarray, np.ndarray]:

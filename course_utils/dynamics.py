@@ -104,13 +104,15 @@ def steps_to_tolerance(
     if not 0 < tol < 1:
         raise ValueError(f"tol must lie between 0 and 1: got {tol}")
     # all of it in NumPy: JAX would compile the power anew for every k
-    h, error = np.asarray(h, dtype=float), np.asarray(error, dtype=float)
+    curvatures, first = np.asarray(h, dtype=float), np.asarray(error, dtype=float)
     step_size = float(step_size)
-    if not 0 < step_size * h.max() < 2:
-        raise ValueError(f"step_size must lie between 0 and {2 / h.max():.6g}: got {step_size}")
+    if not 0 < step_size * curvatures.max() < 2:
+        largest = 2 / curvatures.max()
+        raise ValueError(f"step_size must lie between 0 and {largest:.6g}: got {step_size}")
 
     def excess(k: int) -> float:
-        return float(np.sum(0.5 * h * (1 - step_size * h) ** (2 * k) * error**2))
+        powers = (1 - step_size * curvatures) ** (2 * k)
+        return float(np.sum(0.5 * curvatures * powers * first**2))
 
     if excess(0) == 0:
         return 0

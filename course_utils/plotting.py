@@ -8,6 +8,7 @@ or marker, so that colour is never the only cue.
 import base64
 import io
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib.pyplot as plt
 from IPython.display import display
@@ -26,7 +27,7 @@ ROLES = {
 DPI = 100
 COLOURS = 128  # a palette keeps a picture at a third of its size, with no visible change
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "figure.figsize": (6.0, 3.5),
     "figure.dpi": DPI,
     "figure.constrained_layout.use": True,
@@ -71,7 +72,8 @@ def draw(drawing: Callable, *, figsize: tuple[float, float] | None = None, **val
     The same ``drawing`` makes the printed figure and, inside ``widgets.Explorer``, the moving one,
     so the two cannot disagree. Margins are fixed: fitting them would double the time of a redraw.
     """
-    fig = Figure(figsize=figsize, layout="none")
+    # None would ask for the course's style; the hints of matplotlib do not know the word "none"
+    fig = Figure(figsize=figsize, layout="none")  # type: ignore[arg-type]
     drawing(fig, **values)
     return fig
 

@@ -18,7 +18,11 @@ PyTree = Any
 
 def automatic(mesh: Mesh | None) -> Mesh | None:
     """The same devices, with the compiler left to say where what is computed from them lies."""
-    return None if mesh is None else Mesh(mesh.devices, mesh.axis_names)
+    return None if mesh is None else _automatic(mesh)
+
+
+def _automatic(mesh: Mesh) -> Mesh:
+    return Mesh(mesh.devices, mesh.axis_names)
 
 
 def place(mesh: Mesh, data: PyTree) -> tuple[PyTree, jax.Array]:
@@ -43,7 +47,7 @@ def place(mesh: Mesh, data: PyTree) -> tuple[PyTree, jax.Array]:
     if n == 0:
         raise ValueError("there are no rows to place")
     total = -(-n // mesh.size) * mesh.size
-    rows = NamedSharding(automatic(mesh), PartitionSpec(mesh.axis_names))
+    rows = NamedSharding(_automatic(mesh), PartitionSpec(mesh.axis_names))
     number = np.arange(total)
 
     def spread(leaf):
@@ -58,7 +62,7 @@ def place(mesh: Mesh, data: PyTree) -> tuple[PyTree, jax.Array]:
 
 def replicate(mesh: Mesh, tree: PyTree) -> PyTree:
     """Copy arrays, the same in every process, to all devices of a mesh."""
-    everywhere = NamedSharding(automatic(mesh), PartitionSpec())
+    everywhere = NamedSharding(_automatic(mesh), PartitionSpec())
 
     def copy(leaf):
         leaf = np.asarray(leaf)

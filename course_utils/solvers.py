@@ -51,9 +51,9 @@ def cg(
     b: PyTree,
     x0: PyTree | None = None,
     *,
-    tol: float = 1e-5,
-    atol: float = 0.0,
-    maxiter: int | None = None,
+    tol: float | jax.Array = 1e-5,
+    atol: float | jax.Array = 0.0,
+    maxiter: int | jax.Array | None = None,
     M: Matvec | None = None,
 ) -> tuple[PyTree, SolveInfo]:
     r"""Solve $A x = b$ for a symmetric positive definite $A$ from products, by conjugate gradients.

@@ -133,7 +133,7 @@ def descend(
     batches = None  # the rows of each step, (num_steps, batch_size)
     if data is None:
         objective = lambda params, rows: loss_fn(params) + _penalty(l2, params)
-    elif batch_size is None:
+    elif batch_size is None or key is None:  # then both are
         risk = empirical_risk(loss_fn, data, l2=l2)
         objective = lambda params, rows: risk(params)
     else:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
+from jax.typing import ArrayLike
 
 PyTree = Any
 
@@ -59,7 +60,8 @@ def where(condition: jax.Array | bool, x: PyTree, y: PyTree) -> PyTree:
 def vdot(x: PyTree, y: PyTree) -> jax.Array:
     r"""$x^\top y = \sum_j x_j y_j$ over all leaves, at the highest matmul precision. Shape ()."""
     products = jax.tree.map(lambda x, y: jnp.vdot(x, y, precision="highest"), x, y)
-    return sum(jax.tree.leaves(products))
+    total: Any = sum(jax.tree.leaves(products))  # the number 0 where there is no leaf
+    return total
 
 
 def max_abs(x: PyTree) -> jax.Array:
@@ -180,15 +182,16 @@ def num_rows(data: PyTree, name: str = "data") -> int:
     paths = jax.tree_util.tree_leaves_with_path(data)
     if not paths:
         raise ValueError(f"{name} has no arrays")
-    first = None
+    first, n = "", -1
     for path, leaf in paths:
         here = name + jax.tree_util.keystr(path)
         if jnp.ndim(leaf) == 0:
             raise ValueError(f"{here} is a scalar, expected a leading axis of examples")
-        first = first or (here, len(leaf))
-        if len(leaf) != first[1]:
-            raise ValueError(f"{first[0]} has {first[1]} examples, but {here} has {len(leaf)}")
-    return first[1]
+        if n < 0:
+            first, n = here, len(leaf)
+        if len(leaf) != n:
+            raise ValueError(f"{first} has {n} examples, but {here} has {len(leaf)}")
+    return n
 
 
 def row_indices(indices: Any, n: int) -> np.ndarray:
@@ -207,7 +210,7 @@ def row_indices(indices: Any, n: int) -> np.ndarray:
     return indices.astype(int)
 
 
-def take_rows(data: PyTree, indices: jax.Array | slice | int) -> PyTree:
+def take_rows(data: PyTree, indices: jax.Array | np.ndarray | slice | int) -> PyTree:
     """``data[indices]`` along the leading axis."""
     return jax.tree.map(lambda leaf: leaf[indices], data)
 
@@ -357,7 +360,7 @@ def broadcast_prefix(prefix: PyTree, x: PyTree, name: str = "prefix") -> PyTree:
 # --------------------------------------------------------------------------------------
 
 
-def describe_leaf(leaf: jax.Array) -> str:
+def describe_leaf(leaf: ArrayLike | jax.ShapeDtypeStruct) -> str:
     """Dtype and shape in a few characters: ``float32[3,4]``."""
     return f"{jnp.result_type(leaf)}[{','.join(map(str, jnp.shape(leaf)))}]"
 
@@ -378,7 +381,8 @@ def check_like(name: str, x: PyTree, like_name: str, like: PyTree, *, skip_axes:
 
     The first ``skip_axes`` axes of every leaf are left out of the comparison.
     """
-    got, expected = jax.tree.structure(x), jax.tree.structure(like)
+    got: Any = jax.tree.structure(x)
+    expected: Any = jax.tree.structure(like)
     if got != expected:
         raise ValueError(f"{name} must match {like_name}: got {got}, expected {expected}")
     spec = lambda leaf: jax.ShapeDtypeStruct(jnp.shape(leaf)[skip_axes:], jnp.result_type(leaf))
