@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from course_utils import _compiled, _cost, sharding, trees
 from course_utils import curvature as curvatures
@@ -71,6 +72,8 @@ def pose(
     if n < 1 + (removal == "refit-mean"):
         least = "two training examples" if removal == "refit-mean" else "a training example"
         raise ValueError(f"removal={removal!r} needs at least {least}, got {n}")
+    if not isinstance(mesh, Mesh | None):
+        raise TypeError(f"mesh must be a jax.sharding.Mesh or None, got {mesh!r}")
     mesh, weights = sharding.automatic(mesh), None
     if mesh is not None:
         (train, weights), params = sharding.place(mesh, train), sharding.replicate(mesh, params)
@@ -382,16 +385,18 @@ def moves_of_groups(problem, groups, order, advance):
     )
     silent = lambda block, rows: None
     first = silent if order == 2 else advance
-    solved = solve_in_blocks(problem, gradients, whole, number, first, found=found)
-    failed = failures(problem, solved, "groups")
+    first = solve_in_blocks(problem, gradients, whole, number, first, found=found)
     if order == 1:
-        return solved.kept, failed
-    moves = trees.where_rows(failed, trees.zeros_like(solved.kept), solved.kept)
+        return first.kept, failures(problem, first, "groups")
+    moves = trees.where_rows(failed(first.info), trees.zeros_like(first.kept), first.kept)
     bent = lambda block: _compiled.group_products(
         setting, point, of_block(block), trees.take_rows(moves, block)
     )
-    solved = solve_in_blocks(problem, bent, whole, number, advance, found=found)
-    return trees.add(moves, solved.kept), failed | failures(problem, solved, "groups")
+    second = solve_in_blocks(problem, bent, whole, number, advance, found=found)
+    pick = lambda one, two: np.where(first.info.converged, two, one)
+    info, norms = jax.tree.map(pick, (first.info, first.norms), (second.info, second.norms))
+    both = Solved(trees.add(moves, second.kept), info, norms)
+    return both.kept, failures(problem, both, "groups")
 
 
 def newton_moves(problem, groups, advance):

@@ -534,6 +534,8 @@ def tracin(
             f"step_sizes must be one per checkpoint: got shape {step_sizes.shape} for "
             f"{trees.num_rows(checkpoints)} of them"
         )
+    if len(step_sizes) == 0:
+        raise ValueError("checkpoints must hold at least one, got none")
     _problem.check_finite("step_sizes", step_sizes)
     measure = loss_fn if test_loss_fn is None else test_loss_fn
     total = 0.0

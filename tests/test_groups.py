@@ -260,3 +260,25 @@ def test_tracin_takes_one_step_size_for_each_checkpoint():
         tracin(squared, np.zeros((2, D)), (X, Y), (XT, YT), [0.1])
     with pytest.raises(ValueError, match="step_sizes"):
         tracin(squared, np.zeros((1, D)), (X, Y), (XT, YT), [np.nan])
+
+
+def test_two_solves_of_one_group_are_warned_of_once():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        changes = group_influence(
+            *(squared, THETA, (X, Y), (XT, YT), [[0, 1], [2]]), order=2, l2=L2, solver=CG(maxiter=1)
+        )
+    assert [str(w.message).split(" after")[0] for w in caught] == [
+        "groups 0, 1: not converged (maxiter)"
+    ]
+    assert np.isfinite(changes).all()
+
+
+def test_tracin_of_no_checkpoint_is_refused():
+    with pytest.raises(ValueError, match="checkpoints must hold at least one"):
+        tracin(squared, np.zeros((0, D)), (X, Y), (XT, YT), [])
+
+
+def test_a_mesh_is_a_mesh():
+    with pytest.raises(TypeError, match="mesh must be a jax.sharding.Mesh or None, got 8"):
+        influence(squared, THETA, (X, Y), (XT, YT), l2=L2, mesh=8)
