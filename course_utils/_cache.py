@@ -45,8 +45,9 @@ def fingerprint(arrays: PyTree, functions: list[tuple[Callable, tuple]], setting
         add(str(array.dtype), array.shape)
         digest.update(array.tobytes())
 
-    add(jax.__version__, jax.default_backend(), jax.config.jax_enable_x64)
-    add(jax.config.jax_default_prng_impl, jax.config.jax_threefry_partitionable)
+    add(jax.__version__, jax.default_backend())
+    for option in ("jax_enable_x64", "jax_default_prng_impl", "jax_threefry_partitionable"):
+        add(option, getattr(jax.config, option))
     add(repr(settings), _without_addresses(str(jax.tree.structure(arrays))))
     for leaf in jax.tree.leaves(arrays):
         add_array(leaf)
@@ -127,7 +128,7 @@ class Cache:
         return np.load(path, mmap_mode="r")
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Put a whole file in place at once: a reader finds the old one or the new one."""
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

@@ -57,7 +57,7 @@ def as_matvec(A):
     """Products with A, which may be given as a function or as a matrix."""
     if callable(A):
         return A
-    matrix = jnp.asarray(A)
+    matrix = trees.promote(A)
     return lambda v: matrix @ v
 
 
@@ -123,5 +123,5 @@ def check_definite(status: jax.Array, smallest: jax.Array) -> None:
 
 
 def round_up(x: float) -> str:
-    """A positive number in two digits, 1 to 11 percent above ``x``: advice that suffices."""
+    """A positive number in two digits, about 1 to 11 percent above ``x``: advice that suffices."""
     return f"{1.06 * x:.2g}"

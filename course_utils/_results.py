@@ -109,7 +109,7 @@ class Influence:
             TypeError: if the params have containers other than dicts, lists and tuples.
         """
         structure, leaves = trees.pack(self.s_test)
-        arrays = {f"leaf_{i}": leaf for i, leaf in enumerate(leaves)}
+        arrays: dict[str, Any] = {f"leaf_{i}": leaf for i, leaf in enumerate(leaves)}
         arrays |= {f"info_{name}": value for name, value in self.info._asdict().items()}
         with open(path, "wb") as file:
             np.savez(

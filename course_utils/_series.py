@@ -158,7 +158,7 @@ def num_averaged(average, depth):
 
 
 def _lissa_of_one(sampled, b, key, *settings):
-    row = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], b)
+    row = jax.tree.map(lambda leaf: leaf[None], trees.promote(b))
     x, info = lissa_rows(sampled, row, key, *settings)
     return trees.take_rows(x, 0), trees.take_rows(info, 0)
 
@@ -265,7 +265,7 @@ def _checked_products(name, matvec, b, *key):
     """``matvec`` as a function, refused unless its products are like ``b``."""
     trees.check_floating("b", b)
     matvec = as_matvec(matvec)
-    b = jax.tree.map(jnp.asarray, b)
+    b = trees.promote(b)
     trees.check_like(f"{name}(b)", jax.eval_shape(matvec, b, *key), "b", b)
     return matvec
 

@@ -52,11 +52,12 @@ def hvp_operator(f: Callable[[PyTree], jax.Array], params: PyTree) -> Matvec:
     than ``hvp``: the form to hand to a solver.
 
     Args:
-        f: ``params -> scalar``.
+        f: ``params -> scalar``; a mean or a sum over examples, which the result inherits.
         params: pytree of floating-point arrays.
 
     Returns:
-        A linear function from pytrees like ``params`` to pytrees like ``params``.
+        A linear function from pytrees like ``params`` to pytrees like ``params``. Making it and
+        applying it can be transformed by ``jit``, ``vmap`` and ``grad``.
 
     Raises:
         ValueError: if ``params`` is not floating-point.
@@ -198,10 +199,12 @@ def hessian_mvp(
         curvature: ``"hessian"`` or ``"ggn"`` (Gauss-Newton; needs a loss made by ``compose``).
 
     Returns:
-        A linear function from pytrees like ``params`` to pytrees like ``params``.
+        A linear function from pytrees like ``params`` to pytrees like ``params``. Making it and
+        applying it can be transformed by ``jit``, ``vmap`` and ``grad``.
 
     Raises:
-        ValueError: if ``params`` is not floating-point, the leading axes of ``data`` differ, l2 is
+        ValueError: if ``params`` is not floating-point, there is no example, or the leading axes of
+            ``data`` differ, l2 is
             no prefix of ``params``, ``weights`` do not have shape (n,), ``batch_size`` is not
             positive, or the loss is not a scalar.
         TypeError: if ``curvature`` is unknown, or ``"ggn"`` and ``loss_fn`` was not composed.
@@ -210,6 +213,8 @@ def hessian_mvp(
     check_curvature(loss_fn, curvature)
     check_batch_size(batch_size)
     n = trees.num_rows(data)
+    if n == 0:
+        raise ValueError("data has no examples")
     l2 = trees.broadcast_prefix(l2, params, "l2")
     if weights is not None:
         if jnp.shape(weights) != (n,):
@@ -261,7 +266,8 @@ def hessian_sampler(
         loss_fn, params, data, l2, weights, curvature: as for ``hessian_mvp``.
 
     Returns:
-        ``matvec(v, key)``, linear in v: the same key is the same matrix.
+        ``matvec(v, key)``, linear in v: the same key is the same matrix. It can be transformed by
+        ``jit``, ``vmap`` and ``grad``.
 
     Raises:
         ValueError: as ``hessian_mvp``, and if there is no example.
@@ -315,12 +321,14 @@ def power_iteration(
         key: for the random start.
 
     Returns:
-        ``Eigenpair(value, vector, residual_norm)``; the value is the Rayleigh quotient.
+        ``Eigenpair(value, vector, residual_norm)``; the value is the Rayleigh quotient. It can be
+        transformed by ``jit``, ``vmap`` and ``grad``.
 
     Raises:
         ValueError: if ``num_steps`` is below 1, or ``like`` is not floating-point.
     """
     trees.check_floating("like", like)
+    like = trees.promote(like)
     if num_steps < 1:
         raise ValueError(f"num_steps must be at least 1, got {num_steps}")
     start = _normalise(trees.random_like(key, like))
@@ -366,7 +374,8 @@ def lanczos(matvec: Matvec, like: PyTree, num_steps: int, *, key: jax.Array) -> 
         key: for the random start.
 
     Returns:
-        ``Lanczos(eigenvalues, eigenvectors, residual_norms, weights)``.
+        ``Lanczos(eigenvalues, eigenvectors, residual_norms, weights)``. It can be transformed by
+        ``jit``, ``vmap`` and ``grad``; derivatives are NaN where eigenvalues coincide.
 
     Raises:
         ValueError: if ``num_steps`` is not between 1 and p, or ``like`` is not floating-point.
@@ -376,7 +385,7 @@ def lanczos(matvec: Matvec, like: PyTree, num_steps: int, *, key: jax.Array) -> 
         "Matrices, Moments and Quadrature", 2010, for the weights.
     """
     trees.check_floating("like", like)
-    p = trees.size(like)
+    like, p = trees.promote(like), trees.size(like)
     if not 1 <= num_steps <= p:
         raise ValueError(f"num_steps must be between 1 and the {p} entries, got {num_steps}")
     with jax.default_matmul_precision("highest"):
@@ -435,7 +444,8 @@ def hutchinson_trace(
         key: for the signs.
 
     Returns:
-        ``TraceEstimate(value, standard_error)``.
+        ``TraceEstimate(value, standard_error)``. It can be transformed by ``jit``, ``vmap`` and
+        ``grad``.
 
     Raises:
         ValueError: if ``num_samples`` is below 1, or ``like`` is not floating-point.
@@ -445,6 +455,7 @@ def hutchinson_trace(
         Statistics 19(2), 1990.
     """
     trees.check_floating("like", like)
+    like = trees.promote(like)
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
 

@@ -88,7 +88,8 @@ def steps_to_tolerance(
 ) -> int:
     r"""The first step k at which the excess cost is at most ``tol`` times the excess at step 0.
 
-    Found from the closed form by bisection, in a few dozen evaluations however large k is.
+    Found from the closed form by bisection, in a few dozen evaluations however large k is, on the
+    host: not to be called under ``jit``, ``vmap`` or ``grad``.
 
     Args:
         h: curvatures, shape (D,).
@@ -175,8 +176,8 @@ def min_norm_risk(
     r"""Expected excess test error of the shortest least-squares fit to Gaussian features.
 
     The rows of $\Phi$ are independent standard normal vectors, $t = \Phi w^\star + \tau\varepsilon$
-    with standard normal $\varepsilon$, and the fit is $\hat w = \Phi^+ t$. With N examples and D
-    weights
+    with standard normal $\varepsilon$, and the fit is $\hat w = \Phi^+ t$ (NumPy: not to be called
+    under ``jit``, ``vmap`` or ``grad``). With N examples and D weights
 
     $$E\,\|\hat w - w^\star\|^2 = \max(0,\, 1 - N/D)\,\|w^\star\|^2
       + \tau^2\,\frac{\min(N, D)}{|N - D| - 1},$$

@@ -508,7 +508,8 @@ def tracin(
     so that the sum over i is, to first order, the drop of the test loss under gradient descent on
     the mean training loss, where the checkpoints are the params before each step. Where only every
     c-th is kept, give c times the step size. No matrix is solved with, the params need not be at an
-    optimum, and a score is about the path, not about a refit.
+    optimum, and a score is about the path, not about a refit. It checks values, so it cannot be
+    called under ``jit``, ``vmap`` or ``grad``.
 
     Args:
         loss_fn: ``(params, example) -> scalar``, the loss of ONE example.
@@ -538,7 +539,7 @@ def tracin(
         raise ValueError("checkpoints must hold at least one, got none")
     _problem.check_finite("step_sizes", step_sizes)
     measure = loss_fn if test_loss_fn is None else test_loss_fn
-    total = 0.0
+    total = np.zeros(())
     for params, step_size in zip(trees.rows(checkpoints), step_sizes, strict=True):
         problem = _problem.pose(
             *(loss_fn, params, train, CG(), 0.0, 0.0, "fixed-weight", "hessian"),

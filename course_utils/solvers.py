@@ -78,7 +78,8 @@ def cg(
             none if ``None``.
 
     Returns:
-        ``(x, SolveInfo)``; x like ``b``, all NaN if the status is "non-finite". It can be
+        ``(x, SolveInfo)``; x like ``b`` (in float32 where that is half precision), all NaN if the
+        status is "non-finite". It can be
         transformed by ``jit`` and ``vmap``. ``grad`` passes through A and b by the implicit
         function theorem (another solve, whatever the number of steps), not through ``x0``, ``M``
         or the tolerances. Outside ``jit`` every call compiles anew.
@@ -92,9 +93,9 @@ def cg(
     """
     matvec, M = as_matvec(matvec), (lambda r: r) if M is None else as_matvec(M)
     trees.check_floating("b", b)
-    b = jax.tree.map(jnp.asarray, b)
+    b = trees.promote(b)
     if x0 is not None:
-        x0 = jax.tree.map(jnp.asarray, x0)
+        x0 = trees.promote(x0)
         trees.check_like("x0", x0, "b", b)
     trees.check_like("matvec(b)", jax.eval_shape(matvec, b), "b", b)
     maxiter = 10 * trees.size(b) if maxiter is None else maxiter
@@ -208,7 +209,8 @@ def direct(matrix: jax.Array, b: PyTree) -> tuple[PyTree, SolveInfo]:
         b: pytree of floating-point arrays, p entries in all, in the order of ``trees.ravel``.
 
     Returns:
-        ``(x, SolveInfo)``; x like ``b``, all NaN where A is not positive definite.
+        ``(x, SolveInfo)``; x like ``b`` (in float32 where that is half precision), all NaN where A
+        is not positive definite.
         ``min_curvature`` is the smallest eigenvalue by a few steps of inverse iteration (exact
         where A is indefinite). It can be transformed by ``jit``, ``vmap`` and ``grad`` (with
         respect to both).
@@ -220,7 +222,7 @@ def direct(matrix: jax.Array, b: PyTree) -> tuple[PyTree, SolveInfo]:
             the smallest eigenvalue.
     """
     trees.check_floating("b", b)
-    p = trees.size(b)
+    b, p = trees.promote(b), trees.size(b)
     if jnp.shape(matrix) != (p, p):
         raise ValueError(f"matrix must match b: got shape {jnp.shape(matrix)}, expected {(p, p)}")
     matrix = jnp.asarray(matrix, jnp.result_type(matrix, trees.dtype(b)))

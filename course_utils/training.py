@@ -204,7 +204,7 @@ def minimize(
     through it; differentiate the condition $\nabla f = 0$ instead.
 
     Args:
-        loss: ``params -> scalar``, for instance from ``empirical_risk``.
+        loss: ``params -> scalar``, a mean or a sum, for instance from ``empirical_risk``.
         params: where to start, a pytree of floating-point arrays.
         method: ``"newton"`` or ``"lbfgs"``.
         tol: stop when $\|\nabla f\|$ is at most this, in units of loss / param. None is 1e-10 in

@@ -131,7 +131,8 @@ def dense(
         batch_size: how many columns are computed at a time; ``None`` computes all p at once.
 
     Returns:
-        Shape (q, p) where an image has q entries; entries are ordered as by ``ravel``.
+        Shape (q, p) where an image has q entries; entries are ordered as by ``ravel``. It can be
+        transformed by ``jit``, ``vmap`` and ``grad``.
 
     Raises:
         ValueError: if a leaf of ``like`` is not floating-point.
@@ -155,7 +156,12 @@ def _image_of_unit(matvec, like):
     """j -> the product with the j-th unit vector."""
     check_floating("like", like)
     unit = lambda j: (jnp.arange(size(like)) == j).astype(dtype(like))
-    return lambda j: matvec(unravel(unit(j), like))
+
+    def image(j):
+        with jax.default_matmul_precision("highest"):
+            return matvec(unravel(unit(j), like))
+
+    return image
 
 
 def _map_numbers(f, n, batch_size):
@@ -404,9 +410,10 @@ def nonnegative_floats(name: str, numbers: PyTree) -> PyTree:
         ValueError: naming the leaf, unless every leaf is a finite number of at least 0.
     """
     for path, number in jax.tree_util.tree_leaves_with_path(numbers):
-        if not 0 <= number < np.inf:
+        real = np.issubdtype(np.asarray(number).dtype, np.number)
+        if not (real and 0 <= number < np.inf):
             here = name + jax.tree_util.keystr(path)
-            raise ValueError(f"{here} must be finite and at least 0, got {number}")
+            raise ValueError(f"{here} must be finite and at least 0, got {number!r}")
     return jax.tree.map(float, numbers)
 
 

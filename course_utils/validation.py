@@ -1,4 +1,8 @@
-"""What an estimate of influence is worth: refit without points, and compare."""
+"""What an estimate of influence is worth: refit without points, and compare.
+
+NumPy on the host, around the refits that you give: not to be called under ``jit``, ``vmap`` or
+``grad``.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

@@ -389,3 +389,27 @@ def test_a_scale_above_half_of_every_batch_is_enough_for_lissa():
     exact = np.linalg.solve(rows.T @ rows / 20 + 0.5 * np.eye(4), np.ones(4))
     error = np.abs(x.mean(axis=0) - exact)
     assert (error < 4 * np.std(x, axis=0) / 50**0.5).all()  # standard errors
+
+
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_solvers_and_spectra_compute_half_precision_in_float32(half):
+    A, b = jnp.eye(2, dtype=half) * 2, jnp.ones(2, half)
+    matvec = lambda v: 2 * v
+    for x in (
+        cu.cg(A, b)[0],
+        cu.cg(matvec, b, x0=b)[0],
+        cu.direct(A, b)[0],
+        cu.neumann(matvec, b, scale=2.0, num_terms=3)[0],
+        cu.lissa(matvec, b, scale=2.0)[0],
+        cu.lanczos(matvec, b, 2, key=jax.random.key(0)).eigenvalues,
+        cu.power_iteration(matvec, b, key=jax.random.key(0)).value,
+    ):
+        assert x.dtype == jnp.float32
+        np.testing.assert_allclose(np.abs(x), np.abs(x).max(), rtol=1e-5)
+
+
+def test_no_example_and_a_penalty_that_is_no_number_are_refused():
+    with pytest.raises(ValueError, match="data has no examples"):
+        cu.hessian_mvp(LOSS, PARAMS, (X[:0], Y[:0]))
+    with pytest.raises(ValueError, match=r"l2\['w'\] must be finite and at least 0, got 'a'"):
+        cu.influence(LOSS, PARAMS, (X, Y), (XT, YT), l2="a")
