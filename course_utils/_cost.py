@@ -12,6 +12,7 @@ PyTree = Any
 
 _IN_MEMORY = 2**26  # numbers of intermediate results at a time
 _IN_CACHE = 2**20  # numbers of one result: what a core of a CPU has at hand
+_FEW = 8  # vectors
 
 
 class Cost(NamedTuple):
@@ -24,11 +25,11 @@ class Cost(NamedTuple):
     def examples_at_once(self, num_rows: int, n: int) -> int:
         """How many of n examples enter a product with ``num_rows`` vectors at a time.
 
-        On a CPU a block that stays in the cache is read once and not twice: half the time. What is
-        computed anew for each block costs little beside the products, and more inside of loops
-        where there are convolutions. Elsewhere all examples enter at once.
+        On a CPU, many vectors take half the time where what a block makes of them stays in the
+        cache. With few, what must be computed anew for each block costs more than that saves, and
+        so do convolutions, inside of loops. Elsewhere all examples enter at once.
         """
-        if jax.default_backend() != "cpu" or self.convolves:
+        if jax.default_backend() != "cpu" or self.convolves or num_rows < _FEW:
             return n
         return min(n, max(32, _IN_CACHE // max(self.inputs, num_rows * self.largest)))
 
