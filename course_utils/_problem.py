@@ -235,7 +235,7 @@ def _solved(problem, arguments, rows):
     solve = _solve_step_by_step if by_hand else partial(_compiled.solve, solver)
     x, info, norms = solve(setting, point, arguments, rows)
     left = ~np.asarray(info.converged | (info.status == MAXITER))
-    if left.any() and num_rows > 1:
+    if left.any() and (num_rows > 1 or by_hand):
         alone = _compiled.solve(replace(solver, block=False), setting, point, arguments, rows)
         x, info = _compiled.where_rows(left, alone[:2], (x, info))
     return x, info, norms
