@@ -223,5 +223,6 @@ def group_products(setting, point, groups, rows):
 def solve_rest(solver, setting, point, arguments, groups, rows):
     """Solutions with H_d - H_U for one group, their SolveInfo, and the norms of the rows."""
     system, like = system_of(setting, rest(point, trees.take_rows(groups, 0)))
-    found = solver.prepare(system, like) if arguments is None else arguments
+    found = solver.prepare(system, like) if solver.needs_preparation() else None
+    found = found if arguments is None else (*arguments[:2], found)  # of CG
     return *solver.solve(found, system, rows), jax.vmap(trees.norm)(rows)

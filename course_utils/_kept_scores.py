@@ -75,7 +75,7 @@ def in_blocks(cache, scored, problem, n_test, advance):
         kept.append(block(start))
         del kept[-1]["scores"]
         advance(kept[-1]["norms"], min(size, n_test - start))
-    rows = (block(start)["scores"] for start in starts)
+    rows = lambda: (block(start)["scores"] for start in starts)
     scores = cache.matrix("scores", (n_test, problem.n), scalar, rows)
     whole = {name: np.concatenate([block[name] for block in kept])[:n_test] for name in kept[0]}
     info = SolveInfo(*(whole[name] for name in SolveInfo._fields))

@@ -182,8 +182,8 @@ def solve_in_blocks(problem, rows_of, keep, n, advance, per=1, found=None):
     what ``prepared`` returned, if it was called before.
     """
     arguments = problem.solver.arguments(prepared(problem) if found is None else found)
-    num_blocks = max(1, -(-n * per // _solved_at_once(problem)))
-    size = max(1, -(-n // num_blocks))
+    at_once = max(1, _solved_at_once(problem) // per)
+    size = max(1, -(-n // -(-n // at_once))) if n else 1
     results = []
     for start in range(0, max(n, 1), size):
         block = np.minimum(np.arange(start, start + size), n - 1)
@@ -232,6 +232,7 @@ def _solved(problem, arguments, rows):
     if not isinstance(solver, CG) or not solver.block:
         return _compiled.solve(solver, setting, point, arguments, rows)
     by_hand = jax.default_backend() == "cpu" and _cost_of(problem).convolves
+    by_hand = by_hand and num_rows <= trees.size(problem.shift)
     solve = _solve_step_by_step if by_hand else partial(_compiled.solve, solver)
     x, info, norms = solve(setting, point, arguments, rows)
     left = ~np.asarray(info.converged | (info.status == MAXITER))
@@ -402,7 +403,7 @@ def moves_of_groups(problem, groups, order, advance):
 def newton_moves(problem, groups, advance):
     """(H_d - H_U)⁻¹ g_U as rows, group by group, and which failed."""
     setting, point, solver = problem.setting, problem.point, problem.solver
-    arguments = None if solver.needs_preparation() else solver.arguments(None)
+    arguments = solver.arguments(None) if isinstance(solver, CG) else None
     results = []
     for i in range(len(groups.members)):
         one = trees.take_rows(groups, slice(i, i + 1))

@@ -32,7 +32,7 @@ from jax.sharding import Mesh
 
 from course_utils import _cache, _compiled, _kept_scores, _problem, sharding, trees
 from course_utils._results import Influence
-from course_utils.solvers import CG, LiSSA, SolveInfo, Solver, default_tol
+from course_utils.solvers import CG, Arnoldi, LiSSA, SolveInfo, Solver, default_tol
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
@@ -401,7 +401,8 @@ def group_influence(
         columns of groups whose solve failed.
 
     Raises:
-        TypeError: an unknown ``order``; "newton" with ``LiSSA``; and what ``influence`` raises.
+        TypeError: an unknown ``order``; "newton" with ``LiSSA`` or ``Arnoldi``; and what
+            ``influence`` raises.
         ValueError: an index that is out of range or twice in a group; a group of all training
             points with "refit-mean"; and what ``influence`` raises.
 
@@ -411,7 +412,7 @@ def group_influence(
         black-box predictions", ICML 2020.
     """
     _problem.check_name("order", order, (1, 2, "newton"))
-    if order == "newton" and isinstance(solver, LiSSA):
+    if order == "newton" and isinstance(solver, LiSSA | Arnoldi):
         raise TypeError('order="newton" takes CG(...) or Exact(), as each group has its own matrix')
     problem = _problem.pose(
         loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
@@ -615,7 +616,8 @@ def _scores(setting, kept, point, s, shift, n):
             of_row, at_once = from_derivatives, setting.batch_size
             products = trees.map_rows(of_row, point.train, at_once, setting.shards)
         constant = flat @ trees.ravel(shift)  # (n_test,)
-    return sharding.gathered(setting.mesh, (products + constant).T / n)
+    scores = ((products + constant).T / n).astype(flat.dtype)
+    return sharding.gathered(setting.mesh, scores)
 
 
 @jax.jit

@@ -51,13 +51,12 @@ def place(mesh: Mesh, data: PyTree) -> tuple[PyTree, jax.Array]:
     number = np.arange(total)
 
     def spread(leaf):
-        leaf = np.asarray(leaf)
         part = lambda index: leaf[np.minimum(number[index[0]], n - 1)]
         return jax.make_array_from_callback((total, *leaf.shape[1:]), rows, part)
 
     share = np.where(number < n, total / n, 0.0).astype(jax.dtypes.canonicalize_dtype(float))
     weights = jax.make_array_from_callback((total,), rows, lambda index: share[index])
-    return jax.tree.map(spread, data), weights
+    return _of_numbers(spread, data), weights
 
 
 def replicate(mesh: Mesh, tree: PyTree) -> PyTree:
@@ -65,10 +64,21 @@ def replicate(mesh: Mesh, tree: PyTree) -> PyTree:
     everywhere = NamedSharding(_automatic(mesh), PartitionSpec())
 
     def copy(leaf):
-        leaf = np.asarray(leaf)
         return jax.make_array_from_callback(leaf.shape, everywhere, lambda index: leaf[index])
 
-    return jax.tree.map(copy, tree)
+    return _of_numbers(copy, tree)
+
+
+def _of_numbers(place, tree):
+    """``place`` of every leaf as a NumPy array; of PRNG keys, the numbers inside."""
+
+    def one(leaf):
+        if not jax.dtypes.issubdtype(jax.numpy.result_type(leaf), jax.dtypes.prng_key):
+            return place(np.asarray(leaf))
+        numbers = place(np.asarray(jax.random.key_data(leaf)))
+        return jax.random.wrap_key_data(numbers, impl=jax.random.key_impl(leaf))
+
+    return jax.tree.map(one, tree)
 
 
 def gathered(mesh: Mesh | None, tree: PyTree) -> PyTree:

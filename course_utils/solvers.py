@@ -109,6 +109,7 @@ def cg(
         x, info = _cg(matvec, divide(b), start, tol, atol / size, maxiter, M)
         x = trees.scale(size, x)
         finite = jnp.isfinite(trees.max_abs(x))  # the product with size may overflow
+        x = jax.tree.map(lambda leaf: jnp.where(finite, leaf, jnp.nan), x)
         status = jnp.where(finite, info.status, NON_FINITE).astype(jnp.int32)
         return x, info._replace(
             converged=info.converged & finite,

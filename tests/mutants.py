@@ -322,8 +322,8 @@ MUTANTS = [
     Mutant(
         "second order subtracted",
         "_problem.py",
-        "trees.add(moves, solved.kept)",
-        "trees.subtract(moves, solved.kept)",
+        "trees.add(moves, second.kept)",
+        "trees.subtract(moves, second.kept)",
         "the second term of a group's move has the wrong sign",
         "test_groups.py -k formulas",
     ),

@@ -13,6 +13,7 @@ from course_utils import (
     _problem,
     compose,
     influence,
+    influence_on_params,
     models,
     trees,
 )
@@ -209,3 +210,19 @@ def test_memory_bounds_how_many_are_solved_together():
     assert cost.rows_at_once(1000) == 2**26 // 3_000_000
     assert cost.rows_at_once(2**40) == 1
     assert CONVERGED == 0
+
+
+@pytest.mark.filterwarnings("ignore:params are not at an optimum")
+def test_more_right_hand_sides_than_params_are_solved_in_smaller_blocks():
+    """A convolution with 6 params and 3 outputs: 4 right-hand sides for each training point."""
+    rng = np.random.default_rng(0)
+    params = {"k": rng.normal(size=3), "b": rng.normal(size=3)}
+    predict = lambda p, x: jnp.convolve(x, p["k"], "valid") + p["b"]
+    loss = compose(predict, lambda z, y: jax.nn.logsumexp(z) - z[y])
+    train = rng.normal(size=(12, 5)), rng.integers(0, 3, 12)
+    assert _problem._cost.of_loss(loss, params, train).convolves
+    call = lambda solver: influence_on_params(
+        *(loss, params, train, range(10)), corrected=True, l2=0.5, damping=0.5, solver=solver
+    )
+    got, exact = trees.ravel_rows(call(CG())), trees.ravel_rows(call(Exact()))
+    assert np.abs(got - exact).max() < 1e-8 * np.abs(exact).max()

@@ -10,6 +10,7 @@ import pytest
 
 from course_utils import (
     CG,
+    Arnoldi,
     Exact,
     LiSSA,
     compose,
@@ -282,3 +283,14 @@ def test_tracin_of_no_checkpoint_is_refused():
 def test_a_mesh_is_a_mesh():
     with pytest.raises(TypeError, match="mesh must be a jax.sharding.Mesh or None, got 8"):
         influence(squared, THETA, (X, Y), (XT, YT), l2=L2, mesh=8)
+
+
+def test_newton_takes_a_preconditioner_and_no_low_rank():
+    call = lambda solver: group_influence(
+        *(squared, THETA, (X, Y), (XT, YT), GROUPS), order="newton", l2=L2, solver=solver
+    )
+    exact = call(Exact())
+    for solver in (CG(), CG(preconditioner="jacobi"), CG(tol=1e-12, maxiter=9)):
+        assert np.abs(call(solver) - exact).max() < 1e-8 * np.abs(exact).max(), solver
+    with pytest.raises(TypeError, match=r"takes CG\(...\) or Exact\(\)"):
+        call(Arnoldi(rank=2))

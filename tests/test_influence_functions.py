@@ -1255,6 +1255,22 @@ def test_a_damaged_file_of_all_scores_is_written_anew(tmp_path):
         np.testing.assert_array_equal(cached(tmp_path).scores, expected)
 
 
+def test_a_finished_cache_is_read_without_writing(tmp_path, monkeypatch):
+    from course_utils import _cache
+
+    expected = np.array(cached(tmp_path).scores)
+    monkeypatch.setattr(_cache, "write_whole", None)  # as in a folder that cannot be written to
+    np.testing.assert_array_equal(cached(tmp_path).scores, expected)
+
+
+def test_narrow_params_and_wide_data_are_read_from_the_cache_too(tmp_path):
+    narrow = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), PARAMS)
+    call = lambda: cached(tmp_path, params=narrow, test=(XT, YT))
+    assert np.isfinite(call().seconds).all()
+    again = call()
+    assert np.isnan(again.seconds).all() and again.scores.dtype == np.float32
+
+
 def test_a_cache_holds_one_block_of_scores_in_memory(tmp_path, monkeypatch):
     """Of 20 blocks of 8 MB each: what Python's allocator has seen stays below three of them."""
     import tracemalloc

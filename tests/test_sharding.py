@@ -139,3 +139,15 @@ def test_rows_are_padded_with_weights_that_keep_every_mean():
 def test_nothing_cannot_be_placed():
     with pytest.raises(ValueError, match="there are no rows to place"):
         sharding.place(jax.make_mesh((1,), ("data",)), np.zeros((0, 2)))
+
+
+def test_prng_keys_are_placed_like_numbers():
+    import jax
+
+    from course_utils import sharding
+
+    mesh, keys = jax.make_mesh((1,), ("data",)), jax.random.split(jax.random.key(0), 3)
+    (placed,), _ = sharding.place(mesh, (keys,))
+    copied = sharding.replicate(mesh, keys)
+    for got in (placed, copied):
+        assert (jax.random.key_data(got) == jax.random.key_data(keys)).all()

@@ -644,3 +644,8 @@ def test_averaging_many_iterates_costs_no_digits():
     matrix, b = jnp.diag(jnp.array([1, 0.7], jnp.float32)), jnp.ones(2, jnp.float32)
     x, _ = jax.jit(lambda b: solvers.lissa(matrix, b, scale=1.0, recursion_depth=100_000))(b)
     np.testing.assert_allclose(x, [1, 1 / 0.7], rtol=1e-6)
+
+
+def test_a_solution_that_overflows_is_nan_as_promised():
+    x, info = solvers.cg(lambda v: 1e-20 * v, jnp.full(3, 1e30, jnp.float32))
+    assert info.describe() == "non-finite" and np.isnan(x).all()
