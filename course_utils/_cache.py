@@ -17,6 +17,8 @@ import jax
 import numpy as np
 from jax.extend import core
 
+from course_utils import _cost
+
 PyTree = Any
 
 
@@ -62,18 +64,14 @@ def _without_addresses(text):
     return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
-def _constants(part):
+def _constants(traced):
     """Every array inside a traced computation, also inside the functions that it calls."""
-    if isinstance(part, core.ClosedJaxpr):
-        yield from part.consts
-        part = part.jaxpr
-    if isinstance(part, core.Jaxpr):
-        for equation in part.eqns:
-            yield from (x.val for x in equation.invars if isinstance(x, core.Literal))
-            yield from _constants(list(equation.params.values()))
-    elif isinstance(part, list | tuple):
-        for child in part:
-            yield from _constants(child)
+    for part in _cost.parts(traced):
+        if isinstance(part, core.ClosedJaxpr):
+            yield from part.consts
+        else:
+            inputs = [x for step in part.eqns for x in step.invars]
+            yield from (x.val for x in inputs if isinstance(x, core.Literal))
 
 
 class Cache:

@@ -53,22 +53,23 @@ def of_loss(loss_fn: Callable[[PyTree, PyTree], jax.Array], params: PyTree, data
 @lru_cache(maxsize=256)
 def _of_loss(loss_fn, structure, leaves):
     params, example = jax.tree.unflatten(structure, leaves)
-    traced = list(_equations(jax.make_jaxpr(loss_fn)(params, example)))
+    traced = parts(jax.make_jaxpr(loss_fn)(params, example))
+    steps = [step for part in traced if isinstance(part, core.Jaxpr) for step in part.eqns]
     number = lambda leaf: int(np.prod(leaf.shape))
-    largest = max([number(out.aval) for step in traced for out in step.outvars], default=1)
-    names = {step.primitive.name for step in traced}
+    largest = max([number(out.aval) for step in steps for out in step.outvars], default=1)
+    names = {step.primitive.name for step in steps}
     inputs = sum(map(number, jax.tree.leaves(example)))
     return Cost(inputs, largest, "conv_general_dilated" in names)
 
 
-def _equations(part: Any) -> Iterator:
-    """Every step of a traced computation, also inside the functions that it calls."""
-    if isinstance(part, core.ClosedJaxpr):
-        part = part.jaxpr
-    if isinstance(part, core.Jaxpr):
-        for equation in part.eqns:
-            yield equation
-            yield from _equations(list(equation.params.values()))
-    elif isinstance(part, list | tuple):
-        for child in part:
-            yield from _equations(child)
+def parts(traced: Any) -> Iterator[core.Jaxpr | core.ClosedJaxpr]:
+    """A traced computation, and those of all functions that it calls."""
+    if isinstance(traced, core.ClosedJaxpr):
+        yield traced
+        yield from parts(traced.jaxpr)
+    elif isinstance(traced, core.Jaxpr):
+        yield traced
+        yield from parts([list(step.params.values()) for step in traced.eqns])
+    elif isinstance(traced, list | tuple):
+        for child in traced:
+            yield from parts(child)

@@ -229,14 +229,14 @@ def _solved(problem, arguments, rows):
     """x with H_d x = row for every row, their SolveInfo, and the norms of the rows."""
     point, solver, num_rows = problem.point, problem.solver.static(), trees.num_rows(rows)
     setting = problem.setting if isinstance(solver, Exact) else _in_blocks(problem, num_rows)
-    if not isinstance(solver, CG) or not solver.block:
-        return _compiled.solve(solver, setting, point, arguments, rows)
-    by_hand = jax.default_backend() == "cpu" and _cost_of(problem).convolves
-    by_hand = by_hand and num_rows <= trees.size(problem.shift)
+    together = isinstance(solver, CG) and solver.block and num_rows <= trees.size(problem.shift)
+    by_hand = together and jax.default_backend() == "cpu" and _cost_of(problem).convolves
     solve = _solve_step_by_step if by_hand else partial(_compiled.solve, solver)
     x, info, norms = solve(setting, point, arguments, rows)
+    if not (by_hand or (together and num_rows > 1)):  # each has been solved for itself
+        return x, info, norms
     left = ~np.asarray(info.converged | (info.status == MAXITER))
-    if left.any() and (num_rows > 1 or by_hand):
+    if left.any():
         alone = _compiled.solve(replace(solver, block=False), setting, point, arguments, rows)
         x, info = _compiled.where_rows(left, alone[:2], (x, info))
     return x, info, norms

@@ -410,8 +410,8 @@ def nonnegative_floats(name: str, numbers: PyTree) -> PyTree:
         ValueError: naming the leaf, unless every leaf is a finite number of at least 0.
     """
     for path, number in jax.tree_util.tree_leaves_with_path(numbers):
-        real = np.issubdtype(np.asarray(number).dtype, np.number)
-        if not (real and 0 <= number < np.inf):
+        words = isinstance(number, str | bytes)
+        if words or not 0 <= number < np.inf:
             here = name + jax.tree_util.keystr(path)
             raise ValueError(f"{here} must be finite and at least 0, got {number!r}")
     return jax.tree.map(float, numbers)

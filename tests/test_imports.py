@@ -20,7 +20,7 @@ TEACHING = {"plotting", "widgets", "checks"}
 MAY_IMPORT = {
     "trees": set(),
     "curvature": {"trees"},
-    "_cache": set(),
+    "_cache": {"_cost"},
     "_certificates": {"trees"},
     "_series": {"trees", "_certificates"},
     "_block_cg": {"trees", "_certificates"},
