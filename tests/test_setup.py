@@ -150,6 +150,7 @@ def test_the_version_check_names_what_it_found():
 
 def test_the_commands_import_nothing_but_the_standard_library():
     names = ["__main__", "cli.main", "cli.environment", "cli.run", "cli.release", "cli.stamp"]
+    names += ["cli.grade"]
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
     code += "".join(f"import course_utils.{name}\n" for name in names)
     isolated = [sys.executable, "-I", "-S"]  # without site-packages
@@ -547,6 +548,7 @@ PARALLEL = ["-n", "2", "--dist", "loadscope"]
         (["test", "--gpu"], ["pytest", *PARALLEL], ["cuda", "lab", "test"]),
         (["run", "--check", "a.ipynb"], ["course_utils.cli.run", "--check", "a.ipynb"], None),
         (["release"], ["course_utils.cli.release"], None),
+        (["grade", "01", "a.ipynb"], ["course_utils.cli.grade", "01", "a.ipynb"], None),
         (["stamp", "URL", "--ref", "v1"], ["course_utils.cli.stamp", "URL", "--ref", "v1"], None),
     ],
 )

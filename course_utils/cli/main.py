@@ -14,6 +14,7 @@ usage: python3 -m course_utils JOB [options]          in a clone of the course
   test     run the tests, the notebooks among them; --all adds the slow ones
   run      execute notebooks and store their outputs; --check only looks
   release  write the students' copies of the notebooks
+  grade    grade what students handed in: points and a page of feedback for each
   stamp    put the repository's address into badges and first cells
   bench    time the package against other libraries, each in its own interpreter
 
@@ -38,7 +39,7 @@ Run the tests: the package's, and every notebook from top to bottom against its 
   --gpu    add JAX's CUDA build (Linux, NVIDIA) to the environment
   others   go to pytest: -k cg, -x, tests/test_solvers.py, -n 0 (no parallel workers), ...""",
 }
-JOBS = ("lab", "test", "run", "release", "stamp", "bench")
+JOBS = ("lab", "test", "run", "release", "grade", "stamp", "bench")
 # pytest's options that parallel workers would contradict
 ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--co", "-h")
 

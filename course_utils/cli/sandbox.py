@@ -1,0 +1,274 @@
+"""A process for code that nobody vouches for: few files, no network, and limits on what it takes.
+
+Where bubblewrap is there (``bwrap``, Linux), the process sees the system's programs, this Python
+and its packages, `course_utils`, and empty folders to write to; nothing else of the disk, and no
+network. Without it the limits alone hold.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from course_utils.cli.environment import ROOT
+
+GIB, MIB = 2**30, 2**20
+PYTHON = os.path.abspath(sys.executable)
+_LINKS = (
+    "bin",
+    "sbin",
+    "lib",
+    "lib32",
+    "lib64",
+    "libx32",
+)  # to /usr/…, on systems that merged them
+_SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")
+_SPARE_ADDRESSES = 16 * GIB  # XLA and threads reserve far more than they touch
+_SPARE_TASKS = 1000  # of the same user: threads count too
+
+# Runs before the program takes its place: limits set here are kept by all that it starts
+_LAUNCHER = """\
+import json, os, resource, sys
+for name, value in json.loads(sys.argv[1]).items():
+    try:
+        resource.setrlimit(getattr(resource, "RLIMIT_" + name), (value, value))
+    except (AttributeError, ValueError, OSError):
+        pass  # another system, or a limit that is lower already
+os.nice(5)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class Limits(NamedTuple):
+    """What one submission may take."""
+
+    seconds: float = 60.0  # for one cell; a lesson's own cell has five times as long
+    total: float = 1800.0  # seconds for all cells, with every repetition
+    memory: int = 4 * GIB  # bytes, all its processes together
+    processes: int = 50
+    file: int = 256 * MIB  # bytes of one file
+    scratch: int = 512 * MIB  # bytes of all files, in the sandbox
+    output: int = 20 * MIB  # bytes of all that it prints and draws
+
+
+def problem():
+    """Why no sandbox can be made here; None where one can."""
+    if shutil.which("bwrap") is None:
+        return "bubblewrap is not installed"
+    trial = [*_bubble(Path("/tmp"), Limits(), ()), PYTHON, "-c", "import course_utils"]
+    done = subprocess.run(
+        trial, env=_environment("/tmp"), stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode == 0:
+        return None
+    said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+    return f"bubblewrap makes no sandbox here ({said[-1]})"
+
+
+def start(argv, shared, limits, sandboxed, hidden=()):
+    """Start a program under ``limits``; nothing that it prints is kept.
+
+    Args:
+        argv: the program's full path and its arguments.
+        shared: the one folder that both sides see; the program may write there.
+        limits: a ``Limits``. Time, memory and the number of processes are for ``trouble`` to see.
+        sandboxed: whether to put it in a sandbox.
+        hidden: folders that must be out of sight even where a folder that is needed holds them.
+
+    Returns:
+        A ``subprocess.Popen``, at the head of a session of its own.
+    """
+    home = Path("/tmp/home") if sandboxed else shared / "home"
+    if sandboxed:
+        argv = [*_bubble(shared, limits, hidden), *argv]
+    else:
+        home.mkdir(exist_ok=True)
+        _adopt_orphans()
+    launcher = [PYTHON, "-I", "-S", "-c", _LAUNCHER, json.dumps(_rlimits(limits))]
+    return subprocess.Popen(
+        [*launcher, shutil.which(argv[0]), *argv[1:]],
+        cwd="/" if sandboxed else str(home),
+        env=_environment(str(home)) if sandboxed else _watching(_environment(str(home))),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # the instructor's Ctrl-C is for the instructor's program
+    )
+
+
+def _rlimits(limits):
+    import psutil
+
+    wanted = {"CORE": 0, "FSIZE": limits.file, "AS": limits.memory + _SPARE_ADDRESSES}
+    if os.geteuid() != 0:  # root is exempt
+        mine = 0
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.uids().real == os.getuid():
+                    mine += process.num_threads()
+        wanted["NPROC"] = mine + _SPARE_TASKS
+    return wanted
+
+
+def _environment(home):
+    """All that the process knows of the environment: nothing of the caller's."""
+    return {
+        "PATH": os.pathsep.join([str(Path(PYTHON).parent), "/usr/bin", "/bin"]),
+        "HOME": home,
+        "TMPDIR": home,
+        "USER": "student",
+        "LOGNAME": "student",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+        "JAX_PLATFORMS": "cpu",
+        "COURSE_GRADE": "1",  # checks raise
+    }
+
+
+def _watching(environment):
+    """As ``environment``, for a kernel that ends when this process does, as a sandbox would."""
+    return dict(environment, JPY_PARENT_PID=str(os.getpid()))
+
+
+def _bubble(shared, limits, hidden):
+    """The command that puts what follows it in a sandbox."""
+    command = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    bound = [Path("/usr")]
+    command += ["--ro-bind", "/usr", "/usr"]
+    for name in _LINKS:
+        path = Path("/") / name
+        if path.is_symlink():
+            command += ["--symlink", os.readlink(str(path)), str(path)]
+        elif path.is_dir():
+            command += ["--ro-bind", str(path), str(path)]
+    for name in _SETTINGS:
+        command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    command += ["--proc", "/proc", "--dev", "/dev", "--size", str(64 * MIB), "--tmpfs", "/dev/shm"]
+    command += ["--size", str(limits.scratch), "--tmpfs", "/tmp"]
+    root = ROOT.resolve()
+    python = _python_folders()
+    for path in [path for path in python if root not in path.parents]:
+        command += ["--ro-bind", str(path), str(path)]
+        bound.append(path)
+    for path in [root, *(Path(path).resolve() for path in hidden)]:
+        if any(folder == path or folder in path.parents for folder in bound):
+            command += ["--tmpfs", str(path)]
+    for path in [*(path for path in python if root in path.parents), root / "course_utils"]:
+        command += ["--ro-bind", str(path), str(path)]
+    command += ["--tmpfs", str(root / "course_utils" / "cli")]  # it writes problem sets
+    if shared != Path("/tmp"):
+        command += ["--bind", str(shared), str(shared)]
+    command += ["--dir", "/tmp/home", "--chdir", "/tmp/home"]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--"]
+
+
+def _python_folders():
+    """Where this Python and its packages lie, as they are spelt and as links resolve."""
+    found = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]
+    found = [*map(os.path.abspath, found), str(Path(PYTHON).resolve().parent.parent)]
+    found += [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    paths = []
+    for path in [*map(Path, found), *(Path(path).resolve() for path in found)]:
+        inside = any(other == path or other in path.parents for other in [Path("/usr"), *paths])
+        if path.is_dir() and not inside:
+            paths.append(path)
+    return paths
+
+
+def _adopt_orphans():
+    """Become the parent of orphaned descendants, so that none gets away (Linux)."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def trouble(process, shared, limits):
+    """Which limit a running process has passed, in words; None if none."""
+    import psutil
+
+    try:
+        tree = [psutil.Process(process.pid)]
+        tree += tree[0].children(recursive=True)
+    except psutil.NoSuchProcess:
+        return None
+    if len(tree) > limits.processes:
+        return f"started more than {limits.processes} processes"
+    if _memory(tree, shared=True) > limits.memory and _memory(tree, shared=False) > limits.memory:
+        return f"used more than {limits.memory / GIB:.3g} GB of memory"
+    with contextlib.suppress(OSError):
+        sizes = [entry.stat(follow_symlinks=False).st_size for entry in os.scandir(str(shared))]
+        if len(sizes) > 50 or sum(sizes) > MIB:
+            return "wrote to a folder that is not for it"
+    return None
+
+
+def _memory(processes, shared):
+    """Bytes of memory that processes take; what they share counts for each, or once (slower)."""
+    import psutil
+
+    total = 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            if shared:
+                total += process.memory_info().rss
+            else:
+                told = process.memory_full_info()
+                total += getattr(told, "pss", told.uss)
+    return total
+
+
+def end(process, before=(), seconds=30.0):
+    """End a process and all that it started.
+
+    Args:
+        process: what ``start`` returned.
+        before: process ids of children that this program had before.
+        seconds: how long to try.
+    """
+    import psutil
+
+    deadline = time.monotonic() + seconds
+    me = psutil.Process()
+    while True:
+        tree = [child for child in me.children() if child.pid not in before]
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in tree[:]:
+                tree += child.children(recursive=True)
+        alive = [one for one in tree if one.is_running() and _lives(one)]
+        for one in alive:
+            with contextlib.suppress(psutil.Error, OSError):
+                os.kill(one.pid, signal.SIGKILL)
+        process.poll()
+        _reap(before)
+        if not alive or time.monotonic() > deadline:
+            return
+        time.sleep(0.01)
+
+
+def _lives(process):
+    import psutil
+
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _reap(before):
+    """Take leave of adopted orphans that have ended."""
+    import psutil
+
+    for child in psutil.Process().children():
+        if child.pid not in before and not _lives(child):
+            with contextlib.suppress(OSError):
+                os.waitpid(child.pid, os.WNOHANG)

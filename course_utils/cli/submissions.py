@@ -1,0 +1,116 @@
+"""The files that students handed in: whose they are, and whether they can be graded at all."""
+
+import re
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+from course_utils.cli import notebooks
+
+LARGEST = 20 * 10**6  # bytes of a submission
+
+
+class Submission(NamedTuple):
+    """One student's file."""
+
+    student: str
+    path: Path
+    aside: tuple = ()  # names of further files of the same student, which do not count
+
+
+def collect(paths, name):
+    """Every student's submission, in the order of their names.
+
+    Args:
+        paths: notebooks, whose students are called as the files are; and folders of notebooks, or
+            of one folder for each student, as nbgrader's ``submitted``.
+        name: the lesson's file name, or how it begins. Of the files in a student's folder, those
+            with that name come first, then other notebooks, then other files; the newest of the
+            first kind that there is counts.
+
+    Raises:
+        FileNotFoundError: if a path is not there.
+    """
+    found = {}
+    for path in paths:
+        for student, file in _files(path):
+            found.setdefault(unicodedata.normalize("NFC", student), {})[file.resolve()] = file
+    chosen = []
+    for student in sorted(found, key=str.casefold):
+        files = sorted(found[student].values(), key=lambda file: _rank(file, name))
+        kind = _rank(files[-1], name)[:2]
+        aside = [file.name for file in files[:-1] if _rank(file, name)[:2] == kind]
+        chosen.append(Submission(student, files[-1], tuple(aside)))
+    return chosen
+
+
+def _files(path):
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there")
+    if path.is_file():
+        return [(path.stem, path)]
+    found = []
+    for entry in sorted(path.iterdir()):
+        if entry.name.startswith(".") or entry.name in ("__MACOSX", "Thumbs.db", "desktop.ini"):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            inside = [file for file in entry.rglob("*") if _counts(file.relative_to(entry))]
+            inside = [file for file in inside if file.is_symlink() or not file.is_dir()]
+            found += [(entry.name, file) for file in inside] or [(entry.name, entry)]
+        else:
+            found.append((entry.stem, entry))
+    return found
+
+
+def _counts(relative):
+    return not any(part.startswith(".") for part in relative.parts)
+
+
+def _rank(file, name):
+    """A key to sort files by, the one that counts last."""
+    try:
+        age = file.lstat().st_mtime
+    except OSError:
+        age = 0.0
+    return file.name.startswith(name), file.suffix == ".ipynb", age, file.name
+
+
+def content(path):
+    """The bytes of a submission.
+
+    Raises:
+        ValueError: if it is no file, empty, or too large; the text says so.
+    """
+    if path.is_symlink():
+        raise ValueError("it is a link to another file")
+    if path.is_dir():
+        raise ValueError("the folder holds no file")
+    if not path.is_file():
+        raise ValueError("it is no file")
+    size = path.stat().st_size
+    if size == 0:
+        raise ValueError("the file is empty")
+    if size > LARGEST:
+        raise ValueError(f"the file is larger than {LARGEST // 10**6} MB")
+    return path.read_bytes()
+
+
+def parse(data):
+    """The notebook in ``data``, in the newest form that nbformat knows.
+
+    Raises:
+        ValueError: if it holds none; the text says why.
+    """
+    import nbformat
+
+    try:
+        nb = notebooks.reads(data.decode("utf-8-sig"))
+        nb = nbformat.from_dict(nb)
+        for cell in nb.cells:
+            if not (isinstance(cell.source, str) and isinstance(cell.metadata, dict)):
+                raise TypeError("a cell is not one")
+        nbformat.v4.upgrade(nb)
+    except Exception as error:  # whatever a file that is none brings about
+        reason = re.sub("^not a notebook: ", "", str(error).strip()) or type(error).__name__
+        raise ValueError(f"the file is no notebook ({reason.splitlines()[0][:120]})") from error
+    return nb
