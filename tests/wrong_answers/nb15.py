@@ -1,0 +1,642 @@
+"""Wrong answers to the exercises of notebook 15."""
+
+from wrong_answers import Exercise, Wrong
+
+EXERCISES = {
+    "15.1": Exercise(
+        "def influence_on_loss(X, y, l2, theta, x_t, y_t):",
+        [
+            Wrong(
+                "sign",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return -(X @ theta - y) * (X @ s) / n
+                """,
+                "The sign",
+            ),
+            Wrong(
+                "no 1/n",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s)
+                """,
+                "Where is the 1/n?",
+            ),
+            Wrong(
+                "the derivative by epsilon",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return -(X @ theta - y) * (X @ s)
+                """,
+                "Koh and Liang's derivative",
+            ),
+            Wrong(
+                "no penalty in H",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n, (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "the penalty add to H",
+            ),
+            Wrong(
+                "a sum in H",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "a mean: X'X / n",
+            ),
+            Wrong(
+                "the penalty in every entry",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2, (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "l2 * np.eye(d) is meant",
+            ),
+            Wrong(
+                "the penalty in the test loss",
+                """
+                n, d = X.shape
+                g_t = (x_t @ theta - y_t) * x_t + l2 * theta
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), g_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "The test loss has no penalty",
+            ),
+            Wrong(
+                "the penalty in each gradient",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return ((X @ theta - y)[:, None] * X + l2 * theta) @ s / n
+                """,
+                "without the penalty",
+            ),
+            Wrong(
+                "no residual of the test example",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "Where is r_t?",
+            ),
+            Wrong(
+                "no inverse",
+                "return (X @ theta - y) * (X @ x_t) * (x_t @ theta - y_t) / len(y)",
+                "Where is the inverse of H?",
+            ),
+            Wrong(
+                "shape: a gradient for each example",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y)[:, None] * X * s / n
+                """,
+                "One number per training example",
+            ),
+            Wrong(
+                "n is the longer side",
+                """
+                n, d = max(X.shape), X.shape[1]
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "fewer examples than features",
+                hidden=True,
+            ),
+        ],
+        [
+            """
+            n, d = np.shape(X)
+            G = (X @ theta - y)[:, None] * X
+            moves = jnp.linalg.solve(jnp.asarray(X).T @ X / n + l2 * jnp.eye(d), G.T).T / n
+            return moves @ ((x_t @ theta - y_t) * x_t)
+            """,
+            """
+            n, d = X.shape
+            inverse = np.linalg.inv(X.T @ X + n * l2 * np.eye(d))
+            return [(x @ theta - z) * x @ inverse @ x_t * (x_t @ theta - y_t) for x, z in zip(X, y)]
+            """,
+        ],
+    ),
+    "15.2": Exercise(
+        "def loo_leverage_correction(X, y, l2):",
+        [
+            Wrong(
+                "the fit itself",
+                """
+                n, d = X.shape
+                return X @ np.linalg.solve(X.T @ X / n + l2 * np.eye(d), X.T @ y / n)
+                """,
+                "the fit with all examples",
+            ),
+            Wrong(
+                "first order alone",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return fitted + h * (fitted - y)
+                """,
+                "First order only",
+            ),
+            Wrong(
+                "sign",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return fitted + h / (1 - h) * (y - fitted)
+                """,
+                "The other way",
+            ),
+            Wrong(
+                "1 + h",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return fitted + h / (1 + h) * (fitted - y)
+                """,
+                "1 - h, not 1 + h",
+            ),
+            Wrong(
+                "no n before l2",
+                """
+                n, d = X.shape
+                H = X.T @ X + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0)
+                return fitted + h / (1 - h) * (fitted - y)
+                """,
+                "the penalty is n l2",
+            ),
+            Wrong(
+                "no 1/n in the leverage",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0)
+                return fitted + h / (1 - h) * (fitted - y)
+                """,
+                "Where is its 1/n?",
+            ),
+            Wrong(
+                "no penalty",
+                """
+                H = X.T @ X
+                fitted = X @ np.linalg.solve(H, X.T @ y)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0)
+                return fitted + h / (1 - h) * (fitted - y)
+                """,
+                "Where is the penalty in H?",
+            ),
+            Wrong(
+                "the move",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return h / (1 - h) * (fitted - y)
+                """,
+                "how far the prediction moves",
+            ),
+            Wrong(
+                "the residual",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return (fitted - y) / (1 - h)
+                """,
+                "These are residuals",
+            ),
+            Wrong(
+                "the mean over the others",
+                """
+                n, d = X.shape
+                gone = []
+                for k in range(n):
+                    A, z = np.delete(X, k, axis=0), np.delete(y, k)
+                    H = A.T @ A + (n - 1) * l2 * np.eye(d)
+                    gone.append(X[k] @ np.linalg.solve(H, A.T @ z))
+                return np.array(gone)
+                """,
+                "the mean over the other n - 1",
+            ),
+            Wrong(
+                "shape: each example's prediction at all",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = X @ np.linalg.solve(H, X.T) / n
+                return fitted + h / (1 - np.diag(h)) * (fitted - y)
+                """,
+                "One prediction per example",
+            ),
+            Wrong(
+                "n is the longer side",
+                """
+                n, d = max(X.shape), X.shape[1]
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return fitted + h / (1 - h) * (fitted - y)
+                """,
+                "fewer examples than features",
+                hidden=True,
+            ),
+        ],
+        [
+            """
+            n, d = X.shape
+            gone = []
+            for k in range(n):
+                w = np.arange(n) != k
+                H = (X.T * w) @ X + n * l2 * np.eye(d)
+                gone.append(X[k] @ np.linalg.solve(H, (X.T * w) @ y))
+            return np.array(gone)
+            """,
+            """
+            n = len(y)
+            K = jnp.asarray(X) @ X.T
+            hat = K @ jnp.linalg.inv(K + n * l2 * jnp.eye(n))
+            h = jnp.diag(hat)
+            return (hat @ y - h * y) / (1 - h)
+            """,
+        ],
+    ),
+    "15.3": Exercise(
+        "def predicted_loo(X, y, l2, theta, x_t):",
+        [
+            Wrong(
+                "sign",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (y - p) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "The sign",
+            ),
+            Wrong(
+                "no 1/n",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t))
+                """,
+                "Where is the 1/n?",
+            ),
+            Wrong(
+                "no penalty in H",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "Where is the penalty in H?",
+            ),
+            Wrong(
+                "a sum in H",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X + l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "not a sum",
+            ),
+            Wrong(
+                "H of least squares",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = X.T @ X / n + l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "the weight p (1 - p)",
+            ),
+            Wrong(
+                "the logit",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, x_t)) / n
+                """,
+                "the slope of sigma",
+            ),
+            Wrong(
+                "the loss with label 1",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, (p_t - 1) * x_t)) / n
+                """,
+                "the loss with label 1",
+            ),
+            Wrong(
+                "the new probability",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return p_t + (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "not the new probability",
+            ),
+            Wrong(
+                "one step of Newton",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                h = p * (1 - p) * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                change = (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                return change / (1 - h)
+                """,
+                "first order is asked",
+            ),
+            Wrong(
+                "labels of 1 and -1",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - (2 * y - 1)) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+            ),
+            Wrong(
+                "shape: one number",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return np.linalg.solve(H, p_t * (1 - p_t) * x_t) @ (X.T @ (p - y)) / n
+                """,
+                "One number per training example",
+            ),
+            Wrong(
+                "n is the longer side",
+                """
+                n, d = max(X.shape), X.shape[1]
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "fewer examples than features",
+                hidden=True,
+            ),
+        ],
+        [
+            """
+            n, d = X.shape
+            p = sigma(X @ theta)
+            H = jnp.asarray(X.T * (p * (1 - p))) @ X / n + l2 * jnp.eye(d)
+            moves = jnp.linalg.solve(H, ((p - y)[:, None] * X).T) / n
+            return jax.grad(lambda w: jax.nn.sigmoid(x_t @ w))(jnp.asarray(theta)) @ moves
+            """,
+            """
+            n, d = X.shape
+            loss = lambda w, x, z: jnp.logaddexp(0.0, (1 - 2 * z) * (x @ w))
+            each = lambda w: jax.vmap(loss, in_axes=(None, 0, 0))(w, X, y)
+            risk = lambda w: jnp.mean(each(w)) + l2 / 2 * w @ w
+            w = jnp.asarray(theta)
+            slope = jax.grad(lambda w: jax.nn.sigmoid(x_t @ w))(w)
+            s = jnp.linalg.solve(jax.hessian(risk)(w), slope)
+            return np.asarray(jax.jacobian(each)(w) @ s / n)
+            """,
+        ],
+    ),
+    "15.4": Exercise(
+        "def which_removal(scores, shift, real):",
+        [
+            Wrong(
+                "sign of the shift",
+                """
+                intercept = check_influence(scores, real).intercept
+                return "fixed-weight" if abs(intercept) < abs(intercept - shift) else "refit-mean"
+                """,
+                "shift or -shift",
+            ),
+            Wrong(
+                "exchanged words",
+                """
+                intercept = check_influence(scores, real).intercept
+                return "refit-mean" if abs(intercept) < abs(intercept + shift) else "fixed-weight"
+                """,
+                "one for the other",
+            ),
+            Wrong(
+                "the better correlation",
+                """
+                plain = np.corrcoef(scores, real)[0, 1]
+                shifted = np.corrcoef(scores + shift, real)[0, 1]
+                return "fixed-weight" if plain >= shifted - 1e-12 else "refit-mean"
+                """,
+                "blind to a constant",
+            ),
+            Wrong(
+                "the smaller error",
+                """
+                plain, shifted = np.sum((scores - real) ** 2), np.sum((scores + shift - real) ** 2)
+                return "fixed-weight" if plain < shifted else "refit-mean"
+                """,
+            ),
+            Wrong(
+                "a fixed threshold",
+                """
+                small = abs(check_influence(scores, real).intercept) < 1e-3
+                return "fixed-weight" if small else "refit-mean"
+                """,
+                "A fixed threshold does not know the scale",
+            ),
+            Wrong(
+                "the slope",
+                """
+                close = abs(check_influence(scores, real).slope - 1) < 0.1
+                return "fixed-weight" if close else "refit-mean"
+                """,
+                "it says the same for both",
+            ),
+            Wrong(
+                "always the same",
+                'return "fixed-weight"',
+                "it says the same for both",
+            ),
+            Wrong(
+                "shape: a truth value",
+                """
+                intercept = check_influence(scores, real).intercept
+                return abs(intercept) < abs(intercept + shift)
+                """,
+                "one of the words",
+            ),
+            Wrong(
+                "the largest left out, but not the smallest",
+                """
+                kept = np.argsort(real)[:-6]
+                line = np.polyfit(real[kept], scores[kept], 1)[1]
+                if len(scores) == 40:
+                    line = check_influence(scores, real).intercept
+                mean = np.mean(real[kept])
+                return "fixed-weight" if abs(mean) < abs(mean - shift) else "refit-mean"
+                """,
+                "signs",
+                hidden=True,
+            ),
+        ],
+        [
+            """
+            intercept = np.polyfit(real, scores, 1)[1]
+            return "refit-mean" if abs(intercept + shift) < abs(intercept) else "fixed-weight"
+            """,
+            """
+            off = [abs(np.polyfit(real, scores + s, 1)[1]) for s in (0, shift)]
+            return ["fixed-weight", "refit-mean"][int(np.argmin(off))]
+            """,
+        ],
+    ),
+    "15.5": Exercise(
+        "def self_influence(X, y, l2, theta):",
+        [
+            Wrong(
+                "the derivative of the loss once",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return abs(p - y) * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "p - y is squared",
+            ),
+            Wrong(
+                "no gradient of the loss",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "the gradient of the loss, p - y",
+            ),
+            Wrong(
+                "no 1/n",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0)
+                """,
+                "Where is the 1/n?",
+            ),
+            Wrong(
+                "sign",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return -((p - y) ** 2) * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "Never negative",
+            ),
+            Wrong(
+                "no penalty in H",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n
+                return (p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "Where is the penalty in H?",
+            ),
+            Wrong(
+                "the leverage",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return p * (1 - p) * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "This is the leverage",
+            ),
+            Wrong(
+                "H of least squares",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                r = sigma(X @ theta) - y
+                return r**2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "the weight p (1 - p)",
+            ),
+            Wrong(
+                "a sum in H",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X + l2 * np.eye(d)
+                return (p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "not a sum",
+            ),
+            Wrong(
+                "shape: all on all",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                G = (p - y)[:, None] * X
+                return G @ np.linalg.solve(H, G.T) / n
+                """,
+                "One number per training example",
+            ),
+            Wrong(
+                "n is the longer side",
+                """
+                n, d = max(X.shape), X.shape[1]
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "fewer examples than features",
+                hidden=True,
+            ),
+        ],
+        [
+            """
+            n, d = X.shape
+            p = sigma(X @ theta)
+            H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+            G = (p - y)[:, None] * X
+            half = np.linalg.solve(np.linalg.cholesky(H), G.T)
+            return np.sum(half**2, axis=0) / n
+            """,
+            """
+            n, d = X.shape
+            p = jax.nn.sigmoid(X @ jnp.asarray(theta))
+            H = jnp.einsum("n,ni,nj->ij", p * (1 - p), X, X) / n + l2 * jnp.eye(d)
+            return jnp.einsum("n,ni,ij,nj->n", (p - y) ** 2, X, jnp.linalg.inv(H), X) / n
+            """,
+        ],
+    ),
+}
