@@ -34,7 +34,18 @@ class ReleaseError(Exception):
 
 
 def problems(nb):
-    """What keeps a solved notebook from being released, one line per cell and reason."""
+    """What keeps a solved lesson from being released, one line per cell and reason."""
+    found = cell_problems(nb)
+    if not any(_HEADER.search(cell.source) for cell in nb.cells[:1]):
+        found.append(
+            "cell 1: no line *Exercises without answers: [student copy](student/NAME), "
+            "[in Colab](…) · This, solved: [in Colab](…) · …*"
+        )
+    return found
+
+
+def cell_problems(nb):
+    """What keeps the cells of any solved notebook from being released, its header apart."""
     found = []
     cells = list(enumerate(nb.cells, 1))
     where = {cell.get("id"): position for position, cell in cells}
@@ -58,11 +69,6 @@ def problems(nb):
             ):
                 reasons.append("its <details> are not closed one by one")
         found += [f"{notebooks.label(position, cell)}: {reason}" for reason in reasons]
-    if not any(_HEADER.search(cell.source) for _, cell in cells[:1]):
-        found.append(
-            "cell 1: no line *Exercises without answers: [student copy](student/NAME), "
-            "[in Colab](…) · This, solved: [in Colab](…) · …*"
-        )
     return found
 
 
@@ -137,7 +143,7 @@ def student_copy(nb, folder, beside, address):
     found = problems(nb)
     if found:
         raise ReleaseError("\n  ".join(found))
-    nb = _cleared(without_worked_solutions(copy.deepcopy(nb)))
+    nb = cleared(without_worked_solutions(copy.deepcopy(nb)))
 
     def moved(text):
         return links.moved(text, lambda target: _moved(target, folder, beside, address))
@@ -174,7 +180,7 @@ def without_worked_solutions(nb):
     return nb
 
 
-def _cleared(nb):
+def cleared(nb):
     """``nb`` after nbgrader's preprocessors; they log nothing."""
     from nbgrader.preprocessors import ClearHiddenTests, ClearOutput, ClearSolutions
 
@@ -242,13 +248,10 @@ def write(paths, to=None, root=ROOT):
 
 
 def main(argv, root=ROOT):
-    """``release [NN ...] [--to DIR]``; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python3 -m course_utils release", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("numbers", nargs="*", metavar="NN", help="default: every notebook")
-    parser.add_argument("--to", type=Path, metavar="DIR", help="default: notebooks/student")
-    args = parser.parse_args(argv)
+    """``release [NN ...] [--to DIR]``, or a problem set; return the exit status."""
+    args = _arguments().parse_args(argv)
+    if args.problem_set or args.seed or args.solved:
+        return _main_of_problem_sets(args, root)
     known = {path.name[:2]: path for path in notebooks.solved(root)}
     numbers = [number.zfill(2) for number in args.numbers] or sorted(known)
     unknown = [number for number in numbers if number not in known]
@@ -260,6 +263,64 @@ def main(argv, root=ROOT):
     except (ReleaseError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    return _told(written)
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(
+        prog="python3 -m course_utils release",
+        description=__doc__.splitlines()[0],
+        epilog="A problem set is drawn from a private seed: other numbers, other functions to "
+        "write and other hidden tests for each seed. The program that draws them is public, so the "
+        "seed has to be long, random and known to you alone: whoever has it has the hidden tests. "
+        "Keep it until all is graded; the same seed makes the same set.",
+    )
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="default: every notebook")
+    parser.add_argument("--to", type=Path, metavar="DIR", help="default: notebooks/student")
+    parser.add_argument(
+        "--problem-set",
+        metavar="NAME",
+        help="write a problem set for one class, foundations (on 01 to 04), in place of lessons; "
+        "needs --seed and --to",
+    )
+    parser.add_argument(
+        "--seed",
+        type=Path,
+        metavar="FILE",
+        help="the private seed of a problem set: at least 16 bytes that nobody can guess, outside "
+        "of the student folder",
+    )
+    parser.add_argument(
+        "--solved",
+        type=Path,
+        metavar="DIR",
+        help="also write the problem set with its solutions and hidden tests, for you alone",
+    )
+    return parser
+
+
+def _main_of_problem_sets(args, root):
+    from course_utils.cli import problem_sets
+
+    needed = {"--problem-set": args.problem_set, "--seed": args.seed, "--to": args.to}
+    missing = [option for option, value in needed.items() if not value]
+    if missing or args.numbers:
+        lacks = f"{' and '.join(missing)} missing" if missing else "no notebook's number goes here"
+        print(
+            f"{lacks}. A problem set is released by\n"
+            "  release --problem-set foundations --seed FILE --to DIR [--solved DIR]",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        written = problem_sets.write(args.problem_set, args.seed, args.to, args.solved, root)
+    except (problem_sets.ProblemSetError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return _told(written)
+
+
+def _told(written):
     for path, changed in written:
         print(f"{path}: {'written' if changed else 'as it was'}")
     return 0
