@@ -33,6 +33,14 @@ class Cost(NamedTuple):
             return n
         return min(n, max(32, _IN_CACHE // max(self.inputs, num_rows * self.largest)))
 
+    @property
+    def gradients_kept_from(self) -> int:
+        """For how many vectors a gradient costs less than a forward-mode derivative along each.
+
+        Measured on a CPU; a convolution of a tangent costs there as much as a whole gradient.
+        """
+        return 16 if self.convolves else 128
+
     def rows_at_once(self, num_examples: int) -> int:
         """How many vectors to multiply with a curvature matrix at a time, for the memory's sake.
 

@@ -201,6 +201,13 @@ def some_rows(rows, block):
     return rows if whole else _compiled.take_rows(rows, block)
 
 
+def keeps(problem, gradients, n_test):
+    """Whether the gradients of training examples are formed, for inner products with n_test s."""
+    return gradients == "kept" or (
+        gradients == "auto" and n_test >= _cost_of(problem).gradients_kept_from
+    )
+
+
 def _cost_of(problem):
     return _cost.of_loss(problem.setting.loss_fn, problem.point.params, problem.point.train)
 

@@ -37,7 +37,6 @@ from course_utils.solvers import CG, Arnoldi, LiSSA, SolveInfo, Solver, default_
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
 
-_KEPT_FROM = 64  # from about this many test points on, whole gradients cost less than JVPs
 _DIRECTIONS_AT_ONCE = 8  # forward-mode derivatives of one example
 
 
@@ -91,7 +90,8 @@ def influence(
             fixed, as constants of the model. ``None``: all count.
         gradients: ``"on-the-fly"`` takes $\nabla\ell_i^\top s$ by forward-mode derivatives,
             keeping no gradient; ``"kept"`` forms each $\nabla\ell_i$ once and uses it for all test
-            points; ``"auto"`` is the faster: kept from 64 test points on.
+            points; ``"auto"`` is the faster: kept from 128 test points on, or from 16 on where the
+            loss convolves.
         batch_size: how many training examples enter at a time, which bounds the memory. ``None``:
             all, in the products with H.
         mesh: of devices, such as ``jax.make_mesh((8,), ("data",))``: the training data are spread
@@ -134,7 +134,7 @@ def influence(
     measure = loss_fn if test_loss_fn is None else test_loss_fn
     test = _checked_test(problem, test, test_loss_fn)
     n_test = trees.num_rows(test)
-    kept = gradients == "kept" or (gradients == "auto" and n_test >= _KEPT_FROM)
+    kept = _problem.keeps(problem, gradients, n_test)
     convention = _convention(removal, curvature, float(damping), test_loss_fn, select)
 
     if cache_dir is not None:
@@ -547,7 +547,7 @@ def tracin(
             *(select, batch_size, None, False),
         )
         slopes = _test_gradients(problem, measure, _checked_test(problem, test, test_loss_fn))
-        kept = gradients == "kept" or (gradients == "auto" and trees.num_rows(test) >= _KEPT_FROM)
+        kept = _problem.keeps(problem, gradients, trees.num_rows(test))
         scores = _scores(problem.setting, kept, problem.point, slopes, problem.shift, problem.n)
         total = total + step_size * np.asarray(scores)
     return total.astype(scores.dtype)

@@ -269,6 +269,8 @@ def map_rows(
     ``shards`` is the number of devices that the rows are spread over, equally: see ``sharding``.
     """
     n = num_rows(data)
+    if n == 1:  # without an axis of length 1 inside, which slows products on a CPU
+        return jax.tree.map(lambda leaf: leaf[None], f(take_rows(data, 0)))
     if batch_size is None or batch_size * shards >= n:
         return jax.vmap(f)(data)
     if shards == 1:
@@ -418,8 +420,12 @@ def nonnegative_floats(name: str, numbers: PyTree) -> PyTree:
 
 
 def finite_flags(x: PyTree) -> PyTree:
-    """For every leaf, whether all its entries are finite (integers are). Shape () each."""
-    return jax.tree.map(lambda leaf: jnp.all(jnp.isfinite(leaf)), x)
+    """For every leaf, whether all its entries are finite (integers are). Shape () each.
+
+    0 times a finite number is 0, times any other it is NaN; XLA adds four times as fast on a CPU
+    as it reduces by "and".
+    """
+    return jax.tree.map(lambda leaf: jnp.sum(0 * leaf) == 0, x)
 
 
 def check_flags(name: str, flags: PyTree) -> None:

@@ -120,7 +120,7 @@ def test_a_script_that_does_not_start_and_a_missing_interpreter_are_rows_too(tmp
 
 def test_an_unknown_workload_or_peer_is_refused_with_the_choices(capsys):
     for argv, words in (
-        (["W1", "W9"], "there is no workload W9: choose from W1, W2, W3, W4, W5"),
+        (["W1", "W9"], "there is no workload W9: choose from W1, W2, W3, W4, W5, W6"),
         (["--peer", "captum=python"], "'captum=python' is not NAME=PYTHON with NAME one of pydvl"),
         (["--peer", "pydvl"], "'pydvl' is not NAME=PYTHON"),
         (["--rounds", "0"], "--rounds must be at least 1"),

@@ -330,13 +330,28 @@ def test_groups_and_self_influence_take_damping_select_and_curvature():
     np.testing.assert_allclose(got[:, 0], XT @ move, rtol=1e-8)
 
 
-def test_auto_keeps_gradients_from_64_test_points_on(monkeypatch):
+def filtered(params, example):
+    """A loss that convolves: of the inputs with one filter of three."""
+    x, y = example
+    seen = jnp.convolve(x, params["filter"], mode="same")
+    return (jnp.sum(jnp.tanh(seen)) - y) ** 2
+
+
+@pytest.mark.filterwarnings("ignore:params are not at an optimum")
+@pytest.mark.parametrize(
+    ("loss", "params", "first"),
+    [(LOSS, PARAMS, 128), (filtered, {"filter": np.ones(3)}, 16)],
+    ids=["dense", "convolving"],
+)
+def test_auto_keeps_gradients_from_so_many_test_points_on(loss, params, first, monkeypatch):
     asked, scores = [], inf._scores
     monkeypatch.setattr(inf, "_scores", lambda *args: (asked.append(args[1]), scores(*args))[1])
-    for n_test in (63, 64):
+    checkpoint = jax.tree.map(lambda leaf: np.asarray(leaf)[None], params)
+    for n_test in (first - 1, first):
         many = (np.resize(XT, (n_test, D)), np.resize(YT, n_test))
-        cu.influence(LOSS, PARAMS, (X, Y), many, l2=L2)
-    assert asked == [False, True]
+        cu.tracin(loss, checkpoint, (X, Y), many, [1.0])
+        cu.influence(loss, params, (X, Y), many, l2=L2, damping=9.0)
+    assert asked == [False, False, True, True]
 
 
 # --------------------------------------------------------------------------------------

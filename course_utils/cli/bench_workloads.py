@@ -91,4 +91,9 @@ WORKLOADS = {
             _inner_products(100, ("on-the-fly", "kept")),
         ],
     ),
+    "W6": Workload(
+        "mixture: 1,000 test points by 55,000, p = 7,840, to disk; about 15 minutes",
+        1,
+        [Series("to disk", "W6", "scores", "to disk", {})],
+    ),
 }

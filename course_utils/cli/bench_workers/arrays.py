@@ -23,6 +23,7 @@ from course_utils import data
 
 L2 = 0.01
 L2_OF_MIXTURE = 0.001  # with which conjugate gradients take about 30 steps
+SHOWN = 10  # test points whose scores are compared, where there are many
 TOL = 1e-5  # the relative residual at which every conjugate gradient method stops
 
 
@@ -234,6 +235,15 @@ def w5(tiny):
     return arrays, {"w": W}, references, facts | {"model": "softmax regression"}
 
 
+def w6(tiny):
+    """A Gaussian mixture: a thousand test points, of which the reference has ten."""
+    X, y, X_test, y_test = mixture(*((500, 20, 20) if tiny else (55_000, 1_000, 784)))
+    few = X_test[:SHOWN], y_test[:SHOWN]
+    weights, scores, _ = regression(X, y, *few, L2_OF_MIXTURE, bias=False, exactly=False)
+    facts = dict(l2=L2_OF_MIXTURE, model="softmax regression", curvature="hessian", shown=SHOWN)
+    return (X, y, X_test, y_test), weights, {"scores": scores}, facts
+
+
 RECIPES = {
     "W1": w1,
     "W2": w2,
@@ -241,6 +251,7 @@ RECIPES = {
     "W3 CNN": lambda tiny: w3("cnn", tiny),
     "W4": w4,
     "W5": w5,
+    "W6": w6,
 }
 
 

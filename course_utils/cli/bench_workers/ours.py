@@ -1,5 +1,6 @@
 """course_utils through its public functions, and what JAX alone does in the same place."""
 
+import tempfile
 import time
 
 import jax
@@ -32,11 +33,22 @@ def prepare(arrays, settings, method):
     if method in ("exact", "CG"):
         options["solver"] = Exact() if method == "exact" else CG(tol=settings["tol"])
         return lambda: influence(loss, params, train, test, **options).scores
+    if method == "to disk":
+        options["solver"] = CG(tol=settings["tol"])
+        return lambda: to_disk(settings["shown"], loss, params, train, test, options)
     if method.startswith("30 "):
         return thirty(method, loss, params, train, (X_test[:1], y_test[:1]), options)
     path, count = method.rsplit(", ", 1)
     test = X_test[: int(count)], y_test[: int(count)]
     return inner_products(path, loss, params, train, test)
+
+
+def to_disk(shown, loss, params, train, test, options):
+    """All scores in a file, the 100 most helpful and harmful of each test point; a few scores."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = influence(loss, params, train, test, cache_dir=folder, **options)
+        result.helpful(100), result.harmful(100)
+        return np.array(result.scores[:shown])
 
 
 def thirty(method, loss, params, train, test, options):
