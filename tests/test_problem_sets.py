@@ -1,6 +1,7 @@
 """A seed makes a problem set that is well posed, private and graded by tests of its own."""
 
 import contextlib
+import csv
 import hashlib
 import io
 import json
@@ -13,7 +14,7 @@ import textwrap
 import nbformat
 import pytest
 
-from course_utils.cli import notebooks, problem_sets, release, run, stamp
+from course_utils.cli import grade, notebooks, problem_sets, release, run, sandbox, stamp
 from course_utils.cli.problem_sets import drawing, foundations
 
 ADDRESS = stamp.Address("OWNER/REPO")
@@ -372,6 +373,48 @@ def test_both_notebooks_run_in_a_kernel_and_the_solved_one_passes_as_graded(monk
     nb = problem_sets.student("foundations", SEEDS[3], ADDRESS)
     run.execute(nb, stamp.ROOT)
     assert cell(nb, "summary").outputs[0].text.startswith("0 of 7 exercises pass.\n")
+
+
+# --- grading --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "argv, said",
+    [
+        (["foundations", "x.ipynb"], "--seed FILE is missing, the one that it was released with"),
+        (["foundations", "x.ipynb", "--seed", "nowhere"], "nowhere: no seed is read"),
+        (["01", "x.ipynb", "--seed", "seed.txt"], "--seed belongs to a problem set"),
+        (["99", "x.ipynb"], "no notebook 99; there is 00"),
+    ],
+)
+def test_grade_says_what_it_lacks(argv, said, root, capsys, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    assert grade.main([*argv, "--no-sandbox"]) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sandbox.problem() is not None, reason="bubblewrap makes no sandbox here")
+def test_grade_gives_full_marks_to_solutions_none_to_a_stub_and_refuses_another_set(root):
+    folder = root.parent
+    copied = problem_sets.student("foundations", SEEDS[0], ADDRESS)
+    handed_in = {"stub": copied}
+    handed_in["other"] = problem_sets.solved("foundations", SEEDS[1], ADDRESS)
+    handed_in["good"] = problem_sets.student("foundations", SEEDS[0], ADDRESS)
+    for exercise in foundations.exercises(SEEDS[0]):
+        cell(handed_in["good"], f"ex-f-{exercise.name[-1]}").source = exercise.answer
+    for student, nb in handed_in.items():
+        notebooks.write(folder / "in" / f"{student}.ipynb", notebooks.dumps(nb))
+    options = ["--seed", str(folder / "seed.txt"), "--to", str(folder / "grades")]
+    status = grade.main(["foundations", str(folder / "in"), *options])
+    points, why = {}, {}
+    with open(folder / "grades" / "grades.csv", newline="", encoding="utf-8") as table:
+        for row in csv.DictReader(table):
+            points.setdefault(row["student"], []).append(float(row["points"]))
+            why[row["student"]] = row["why"]
+    full = [4, 4, 3, 5, 5, 5, 5]
+    assert points == {"good": full, "stub": [0] * 7, "other": [0] * 7}
+    assert "another class's copy" in why["other"] and status == grade.SOME_BY_HAND
 
 
 # --- wrong answers --------------------------------------------------------------------------------

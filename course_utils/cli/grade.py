@@ -18,7 +18,16 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.cli import assembly, feedback, notebooks, sandbox, scoring, submissions
+from course_utils.cli import (
+    assembly,
+    feedback,
+    notebooks,
+    problem_sets,
+    sandbox,
+    scoring,
+    stamp,
+    submissions,
+)
 from course_utils.cli.environment import ROOT
 
 COLUMNS = ("student", "exercise", "points", "of", "why", "file")
@@ -48,8 +57,28 @@ def lesson(number, root=ROOT):
     known = {path.name[:2]: path for path in notebooks.solved(root)}
     path = known.get(number.zfill(2))
     if path is None:
-        raise GradeError(f"no notebook {number}; there is {', '.join(known)}")
+        raise GradeError(
+            f"no notebook {number}; there is {', '.join([*known, *problem_sets.SETS])}"
+        )
     return path.stem, notebooks.read(path)
+
+
+def problem_set(name, seed_file, root=ROOT):
+    """The solved notebook of a problem set, and its name.
+
+    Raises:
+        GradeError: if its seed is missing or no seed.
+    """
+    if seed_file is None:
+        raise GradeError(
+            f"{name} is a problem set, made from a seed: --seed FILE is missing, the one that it "
+            "was released with"
+        )
+    try:
+        seed = problem_sets.read_seed(seed_file)
+        return name, problem_sets.solved(name, seed, stamp.present(root))
+    except problem_sets.ProblemSetError as error:
+        raise GradeError(str(error)) from error
 
 
 def grade(assignment, paths, to, say=print):
@@ -162,6 +191,7 @@ def _scores(assignment, every, data, refused, hidden, clean):
     if not refused:
         try:
             nb = submissions.parse(data)
+            _check_label(solved, nb)
             outcome = scoring.score(solved, nb, limits, sandboxed, hidden, clean)
             return outcome.scores, outcome.shown
         except ValueError as error:
@@ -169,6 +199,16 @@ def _scores(assignment, every, data, refused, hidden, clean):
         except Exception as error:  # one submission must not keep the others from being graded
             refused = f"grading it failed ({type(error).__name__}: {error}), {BY_HAND}"
     return [scoring.Score(one.name, 0.0, one.points, refused) for one in every], ()
+
+
+def _check_label(solved, submitted):
+    """Refuse a copy of a problem set that was made from another seed."""
+    ours, theirs = problem_sets.label_in(solved), problem_sets.label_in(submitted)
+    if ours and theirs and ours != theirs:
+        raise ValueError(
+            f"set {theirs} of the problem set, and the seed of this class makes set {ours}: was "
+            f"another class's copy handed in, or is it another seed? {BY_HAND}"
+        )
 
 
 def _write_table(path, records):
@@ -192,7 +232,7 @@ def _cell(text):
 
 
 def main(argv, root=ROOT):
-    """``grade NN SUBMISSION ... [--to DIR]``; return the exit status."""
+    """``grade NN SUBMISSION ... [--to DIR]``, or a problem set; return the exit status."""
     args = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
@@ -204,7 +244,14 @@ def main(argv, root=ROOT):
                 f"{problem}: install it (Debian, Ubuntu: apt install bubblewrap), or pass "
                 "--no-sandbox if you trust every submission with your files"
             )
-        name, solved = lesson(args.number, root)
+        if args.number in problem_sets.SETS:
+            name, solved = problem_set(args.number, args.seed, root)
+        elif args.seed:
+            raise GradeError(
+                "--seed belongs to a problem set, such as foundations, not to a lesson"
+            )
+        else:
+            name, solved = lesson(args.number, root)
         limits = sandbox.Limits(
             seconds=args.seconds, total=30 * args.seconds, memory=int(args.memory * sandbox.GIB)
         )
@@ -230,7 +277,9 @@ def _parser():
         epilog="Exit status: 0 when all is graded, 3 when something is left to grade by hand, "
         "1 when nothing could be graded.",
     )
-    parser.add_argument("number", metavar="NN", help="the notebook's number, such as 01")
+    parser.add_argument(
+        "number", metavar="NN", help="the notebook's number, such as 01; or foundations"
+    )
     parser.add_argument(
         "submissions",
         nargs="+",
@@ -239,6 +288,9 @@ def _parser():
         help="a notebook, called as its student; a folder of those; or one of students' folders",
     )
     parser.add_argument("--to", type=Path, metavar="DIR", help="default: grades/NN_name")
+    parser.add_argument(
+        "--seed", type=Path, metavar="FILE", help="of a problem set: what it was released with"
+    )
     parser.add_argument(
         "--seconds",
         type=float,
