@@ -337,7 +337,6 @@ def filtered(params, example):
     return (jnp.sum(jnp.tanh(seen)) - y) ** 2
 
 
-@pytest.mark.filterwarnings("ignore:params are not at an optimum")
 @pytest.mark.parametrize(
     ("loss", "params", "first"),
     [(LOSS, PARAMS, 128), (filtered, {"filter": np.ones(3)}, 16)],
@@ -350,7 +349,9 @@ def test_auto_keeps_gradients_from_so_many_test_points_on(loss, params, first, m
     for n_test in (first - 1, first):
         many = (np.resize(XT, (n_test, D)), np.resize(YT, n_test))
         cu.tracin(loss, checkpoint, (X, Y), many, [1.0])
-        cu.influence(loss, params, (X, Y), many, l2=L2, damping=9.0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # these params are at no optimum
+            cu.influence(loss, params, (X, Y), many, l2=L2, damping=9.0)
     assert asked == [False, False, True, True]
 
 
