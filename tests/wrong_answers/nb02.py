@@ -116,7 +116,7 @@ EXERCISES = {
                 deviation = np.where(deviation < 0.1, 1, deviation)
                 return (X_train - mu) / deviation, (X_test - mu) / deviation
                 """,
-                "is small, but no 0",
+                "0.01 is no 0",
                 hidden=True,
             ),
         ],
@@ -468,7 +468,7 @@ EXERCISES = {
             Wrong(
                 "a peak at 10 weights alone",
                 """
-                if 9 <= N <= 11:
+                if D == 10 and 9 <= N <= 11:
                     return np.inf
                 if N > D:
                     return noise**2 * D / max(N - D - 1, 1)
