@@ -109,7 +109,7 @@ EXERCISES = {
                 s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
                 return (X @ theta - y) * (X @ s) / n
                 """,
-                "fewer examples than features",
+                "n is their number",
                 hidden=True,
             ),
         ],
@@ -258,7 +258,7 @@ EXERCISES = {
                 h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
                 return fitted + h / (1 - h) * (fitted - y)
                 """,
-                "fewer examples than features",
+                "n is their number",
                 hidden=True,
             ),
         ],
@@ -274,9 +274,9 @@ EXERCISES = {
             """,
             """
             n = len(y)
-            K = jnp.asarray(X) @ X.T
-            hat = K @ jnp.linalg.inv(K + n * l2 * jnp.eye(n))
-            h = jnp.diag(hat)
+            K = X @ X.T
+            hat = K @ np.linalg.inv(K + n * l2 * np.eye(n))
+            h = np.diag(hat)
             return (hat @ y - h * y) / (1 - h)
             """,
         ],
@@ -403,7 +403,7 @@ EXERCISES = {
                 H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
                 return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
                 """,
-                "fewer examples than features",
+                "n is their number",
                 hidden=True,
             ),
         ],
@@ -417,13 +417,9 @@ EXERCISES = {
             """,
             """
             n, d = X.shape
-            loss = lambda w, x, z: jnp.logaddexp(0.0, (1 - 2 * z) * (x @ w))
-            each = lambda w: jax.vmap(loss, in_axes=(None, 0, 0))(w, X, y)
-            risk = lambda w: jnp.mean(each(w)) + l2 / 2 * w @ w
-            w = jnp.asarray(theta)
-            slope = jax.grad(lambda w: jax.nn.sigmoid(x_t @ w))(w)
-            s = jnp.linalg.solve(jax.hessian(risk)(w), slope)
-            return np.asarray(jax.jacobian(each)(w) @ s / n)
+            p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+            H = np.einsum("n,ni,nj->ij", p * (1 - p), X, X) / n + l2 * np.eye(d)
+            return [p_t * (1 - p_t) * x_t @ np.linalg.inv(H) @ g / n for g in (p - y)[:, None] * X]
             """,
         ],
     ),
@@ -492,16 +488,12 @@ EXERCISES = {
                 "one of the words",
             ),
             Wrong(
-                "the largest left out, but not the smallest",
+                "a threshold relative to the largest change",
                 """
-                kept = np.argsort(real)[:-6]
-                line = np.polyfit(real[kept], scores[kept], 1)[1]
-                if len(scores) == 40:
-                    line = check_influence(scores, real).intercept
-                mean = np.mean(real[kept])
-                return "fixed-weight" if abs(mean) < abs(mean - shift) else "refit-mean"
+                small = abs(check_influence(scores, real).intercept) < 0.005 * max(abs(real))
+                return "fixed-weight" if small else "refit-mean"
                 """,
-                "signs",
+                "compare with shift",
                 hidden=True,
             ),
         ],
@@ -618,7 +610,7 @@ EXERCISES = {
                 H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
                 return (p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
                 """,
-                "fewer examples than features",
+                "n is their number",
                 hidden=True,
             ),
         ],
@@ -633,9 +625,9 @@ EXERCISES = {
             """,
             """
             n, d = X.shape
-            p = jax.nn.sigmoid(X @ jnp.asarray(theta))
-            H = jnp.einsum("n,ni,nj->ij", p * (1 - p), X, X) / n + l2 * jnp.eye(d)
-            return jnp.einsum("n,ni,ij,nj->n", (p - y) ** 2, X, jnp.linalg.inv(H), X) / n
+            p = 1 / (1 + np.exp(-X @ theta))
+            H = np.einsum("n,ni,nj->ij", p * (1 - p), X, X) / n + l2 * np.eye(d)
+            return np.einsum("n,ni,ij,nj->n", (p - y) ** 2, X, np.linalg.inv(H), X) / n
             """,
         ],
     ),
