@@ -3,9 +3,12 @@
 import csv
 import os
 import re
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -13,9 +16,14 @@ import pytest
 import sample_lesson as sample
 
 from course_utils.cli import (
+    assembly,
+    feedback,
+    grade,
     notebooks,
+    probe,
     release,
     sandbox,
+    scoring,
     submissions,
 )
 
@@ -138,6 +146,22 @@ REPLACES = """\
 def check(*args):
     print("✓ Exercise 1.2: passed")
 np = print = exec = globals = None"""
+SNOOPS = """\
+import linecache, os
+print(dict(os.environ), In, linecache.cache)
+course = os.environ["PYTHONPATH"]
+for folder in ("/", "/root", "/home", "/tmp", course):
+    print(folder, os.listdir(folder) if os.path.isdir(folder) else "not there")
+for place in ("/", "/usr", "/dev", course, course + "/course_utils"):
+    try:
+        open(place + "/mine", "w")
+        print("could write to", place)
+    except OSError:
+        pass"""
+LEAVES = """\
+import subprocess
+subprocess.Popen(["sleep", "987.5"], start_new_session=True)
+return x + 2"""
 STRIPS = """\
 import ast
 class Strip(ast.NodeTransformer):
@@ -210,6 +234,8 @@ TABLE = {
         answered(GOOD[0], READS.format(path="@OTHER@"), GOOD[2]),
         only(2, "it stops with FileNotFoundError: .*"),
     ),
+    "snoops": (with_cell(SNOOPS), all_three(3, "passed")),
+    "leaves a process": (answered(GOOD[0], LEAVES, GOOD[2]), all_three(3, "passed")),
     "connects": (
         answered(GOOD[0], CONNECTS, GOOD[2]),
         only(2, "it stops with (ConnectionRefused|OS)Error: .*"),
@@ -230,6 +256,18 @@ def hand_in(folder, table, port=0):
         for mark, place in places.items():
             work = work.replace(mark.encode(), str(place).encode())
         (folder / f"{student}.ipynb").write_bytes(work)
+
+
+def hand_in_two(folder):
+    """A student's folder with two files; the newer one is good."""
+    for age, (name, work) in enumerate([("new", answered(*GOOD)), ("old", answered())]):
+        path = folder / f"{name}.ipynb"
+        notebooks.write(path, notebooks.dumps(work))
+        os.utime(path, (time.time() - 1000 * age,) * 2)
+
+
+def bytes_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -279,12 +317,13 @@ def week(course):
     folder.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server:
         hand_in(folder, TABLE, server.getsockname()[1])
-        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        hand_in_two(folder / "two files")
+        before = bytes_of(folder)
         status, said = graded(course, "1", folder, "--to", course / "out", *LIMITS)
         server.settimeout(0.1)
         with pytest.raises(TimeoutError):
             server.accept()
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert bytes_of(folder) == before, "submissions stay as they are"
     return course / "out", status, said
 
 
@@ -298,3 +337,339 @@ def test_each_submission_gets_what_it_earned_and_a_reason(week, student):
     for row, (points, why) in zip(rows, TABLE[student][1]):
         assert re.fullmatch(why, row["why"]) and row["points"] == str(points), row
         assert row["of"] == "3" and row["file"].endswith(f"{student}.ipynb")
+
+
+@needs_sandbox
+@pytest.mark.slow
+def test_of_two_files_of_one_student_the_newer_counts_and_the_other_is_named(week):
+    rows = [row for row in table_of(week[0]) if row["student"] == "two files"]
+    assert [row["points"] for row in rows] == ["3", "3", "3"]
+    assert rows[0]["file"].endswith("new.ipynb (newer than old.ipynb)")
+    page = (week[0] / "feedback" / "two files.html").read_text(encoding="utf-8")
+    assert "Older files of yours do not count: old.ipynb." in page
+
+
+@needs_sandbox
+@pytest.mark.slow
+def test_every_student_has_a_page_that_shows_no_hidden_test_and_fetches_nothing(week):
+    pages = {path.name: path.read_text(encoding="utf-8") for path in week[0].glob("feedback/*")}
+    assert len(pages) == len(TABLE) + 1
+    assert "José Núñez 李.html" in pages
+    for name, page in pages.items():
+        assert "assert add_" not in page and "assert_allclose(add_" not in page, name
+        assert "COURSE_SECRET" not in page and "a secret of the instructor" not in page, name
+        assert not re.search(r"<script|<link|src=[\"'](?!data:)|@import|url\(", page), name
+    assert "it repeats a hidden test" in pages["snoops.html"]
+    assert "Start from nothing: what is left of the sum?" in pages["wrong.html"]
+
+
+@needs_sandbox
+@pytest.mark.slow
+def test_those_to_grade_by_hand_are_counted_and_the_rest_is_said_line_by_line(week):
+    _, status, said = week
+    assert status == grade.SOME_BY_HAND
+    assert said.splitlines()[-1] == (
+        "3 to grade by hand: patches jax.numpy, patches numpy.testing, patches the shell"
+    )
+    assert re.search(r"^\d+ of \d+  half done: 3 of 9 \(\d+ s\)$", said, re.M)
+
+
+def processes(words):
+    """The command lines on this machine that contain ``words``."""
+    psutil = pytest.importorskip("psutil")
+    lines = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if words in line]
+
+
+@needs_sandbox
+@pytest.mark.slow
+def test_no_process_outlives_its_submission(week):
+    assert not processes("sleep 987.5")
+
+
+# Going on after an interruption
+
+FEW = {name: TABLE[name] for name in ("good", "half done", "wrong")}
+
+
+def wait_for(process, words):
+    for line in process.stdout:
+        if words in line:
+            return
+    raise AssertionError(f"{words!r} was never said")
+
+
+@needs_sandbox
+@pytest.mark.slow
+def test_interrupted_or_killed_it_goes_on_and_ends_with_the_same_grades(course, tmp_path):
+    folder = course / "few"
+    folder.mkdir()
+    hand_in(folder, FEW)
+    argv = ("01", folder, "--to", tmp_path / "out", *LIMITS)
+    for end, status, line in [(signal.SIGKILL, -9, "1 of 3"), (signal.SIGINT, 130, "2 of 3")]:
+        process = call(course, *argv)
+        wait_for(process, line)
+        time.sleep(1.0)  # within the next one
+        process.send_signal(end)
+        rest, _ = process.communicate(timeout=60)
+        assert process.returncode == status, rest
+        assert len(table_of(tmp_path / "out")) == 3 * int(line[0])
+    assert "The same command goes on from here." in rest
+    status, said = graded(course, *argv)
+    assert status == 0 and said.count("(as before)") == 2
+    status, said = graded(course, *argv[:3], tmp_path / "afresh", *LIMITS)
+    assert status == 0 and "as before" not in said
+    assert table_of(tmp_path / "out") == table_of(tmp_path / "afresh")
+
+    notebooks.write(folder / "half done.ipynb", notebooks.dumps(answered(*GOOD)))
+    status, said = graded(course, *argv)
+    assert status == 0 and said.count("(as before)") == 2 and "half done: 9 of 9" in said
+
+
+# Without a sandbox
+
+
+@pytest.mark.slow
+def test_without_a_sandbox_the_limits_hold_and_files_are_in_reach(course, tmp_path):
+    names = ("exits", "leaves a process", "loops and swallows", "reads the solution")
+    hand_in(tmp_path, {name: TABLE[name] for name in names})
+    shutil.copytree(course / "notebooks", tmp_path.parent / "notebooks", dirs_exist_ok=True)
+    status, said = graded(course, "1", tmp_path, "--to", course / "open", "--no-sandbox", *LIMITS)
+    assert status == 0, said
+    why = {(row["student"], row["exercise"]): row["why"] for row in table_of(course / "open")}
+    assert why["exits", "1.2"] == "stopped its process"
+    assert why["loops and swallows", "1.2"] == "took longer than 4 s"
+    # what the sandbox keeps from: otherwise the same submission above would show nothing
+    assert why["reads the solution", "1.2"] == "passed"
+    assert why["leaves a process", "1.2"] == "passed" and not processes("sleep 987.5")
+    assert all(why[name, number] == "passed" for name in names for number in ("1.1", "1.3"))
+
+
+def test_where_there_is_no_bubblewrap_one_line_says_so_and_what_to_do(course, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(course))
+    assert grade.main(["1", str(course)], course) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("bubblewrap is not installed: ") and "--no-sandbox" in line
+
+
+def test_a_bubblewrap_that_makes_no_sandbox_is_told_from_none(tmp_path, monkeypatch):
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\necho 'No permissions to create new namespace' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert sandbox.problem() == (
+        "bubblewrap makes no sandbox here (No permissions to create new namespace)"
+    )
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    "argv, said",
+    [
+        (["7", "."], "no notebook 7; there is 01, foundations"),
+        (["1", "nowhere"], "nowhere is not there"),
+        (["1", "empty"], "no submissions in empty"),
+    ],
+)
+def test_it_says_why_nothing_can_be_graded(argv, said, course, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert grade.main([*argv, "--no-sandbox"], course) == 1
+    assert capsys.readouterr().err.strip() == said
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"], "nothing is written"
+
+
+@pytest.mark.slow
+def test_a_solved_notebook_that_fails_its_own_check_grades_nobody(tmp_path):
+    sample.clone(tmp_path)
+    wrong = lesson()
+    answer = sample.cell(wrong, "ex-1-2")
+    answer.source = answer.source.replace("x + 2", "x + 3")
+    notebooks.write(tmp_path / "notebooks" / sample.NAME, notebooks.dumps(wrong))
+    hand_in(tmp_path, {"good": TABLE["good"]})
+    file = tmp_path / "good.ipynb"
+    status, said = graded(tmp_path, "1", file, "--to", tmp_path / "out", "--no-sandbox")
+    assert status == 1 and not (tmp_path / "out" / "grades.csv").exists()
+    assert "the solved notebook of 01_small_lesson does not pass (exercise 1.2: not yet." in said
+
+
+# Whose file it is
+
+
+def names(*paths):
+    found = submissions.collect(paths, "01_small")
+    return {one.student: (one.path.name, one.aside) for one in found}
+
+
+def test_files_and_folders_are_taken_for_the_students_whose_they_are(tmp_path):
+    for path in (
+        "ada.ipynb",
+        "notes.pdf",
+        "bo/01_small_lesson.ipynb",
+        "bo/02_other.ipynb",
+        "cy/01/01_small_lesson.ipynb",  # as nbgrader collects
+        "cy/01/timestamp.txt",
+        "dee/.ipynb_checkpoints/x.ipynb",
+        ".DS_Store",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("{}")
+    assert names(tmp_path) == {
+        "ada": ("ada.ipynb", ()),
+        "bo": ("01_small_lesson.ipynb", ()),
+        "cy": ("01_small_lesson.ipynb", ()),
+        "dee": ("dee", ()),
+        "notes": ("notes.pdf", ()),
+    }
+    assert names(tmp_path / "ada.ipynb", tmp_path / "ada.ipynb") == {"ada": ("ada.ipynb", ())}
+
+
+def test_two_spellings_of_an_accent_are_one_student(tmp_path):
+    for folder, name in (("a", "Jose\u0301"), ("b", "Jos\u00e9")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{name}.ipynb").write_text("{}")
+    assert list(names(tmp_path / "a", tmp_path / "b")) == ["Jos\u00e9"]
+
+
+def test_a_link_and_a_folder_without_files_are_no_submissions(tmp_path):
+    (tmp_path / "real.ipynb").write_text("{}")
+    (tmp_path / "link.ipynb").symlink_to(tmp_path / "real.ipynb")
+    with pytest.raises(ValueError, match="a link to another file"):
+        submissions.content(tmp_path / "link.ipynb")
+    with pytest.raises(ValueError, match="the folder holds no file"):
+        submissions.content(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "null", '{"cells": 5}', '{"nbformat": 4, "cells": [1]}', "[" * 10**5, "é"]
+)
+def test_what_is_no_notebook_is_refused_in_words(text):
+    with pytest.raises(ValueError, match="the file is no notebook"):
+        submissions.parse(text.encode("latin-1"))
+
+
+# What is executed
+
+
+def plan(nb):
+    """Kinds and exercises of the steps, other cells as the beginning of their code."""
+    steps, missing = assembly.plan(lesson(), nb)
+    return [f"{s.kind} {s.exercise}" if s.exercise else s.source[:12] for s in steps], missing
+
+
+STEPS = ["try:\n    imp", "import jax.n", "answer 1.1", "check 1.1", "answer 1.2", "check 1.2"]
+STEPS += ["answer 1.3", "check 1.3", "summary()"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lesson, checks_first, without_metadata, answers_alone, lambda: without("setup", "summary")],
+)
+def test_the_steps_of_a_solved_notebook_are_the_lessons_whatever_was_done_to_it(make):
+    steps, missing = plan(make())
+    assert (sorted(steps) if make is checks_first else steps, missing) == (
+        sorted(STEPS) if make is checks_first else STEPS,
+        [],
+    )
+
+
+def test_a_cell_of_the_students_own_after_an_answer_comes_before_its_check():
+    nb = answered(*GOOD)
+    place = nb.cells.index(sample.cell(nb, "ex-1-2-check"))
+    steps, _ = plan(with_cell("helper = 1", place, nb))
+    assert steps[4:7] == ["answer 1.2", "helper = 1", "check 1.2"]
+
+
+def test_a_check_is_split_at_its_hidden_tests():
+    visible, hidden = assembly.split(sample.CHECK.format(m=2))
+    assert visible.endswith('check("1.2", add_2, adds_to_zero)') and "HIDDEN" not in visible
+    assert hidden.startswith("assert add_2(40)") and "HIDDEN" not in hidden
+
+
+def test_a_check_gets_the_lessons_definitions_that_it_uses_and_no_others():
+    cells = [
+        "import numpy as np\nimport os\nfrom a import check",
+        "def inner(x):\n    return np.sum(x)\ndef outer(x):\n    return inner(x)",
+        "def unused(x):\n    return os.getcwd()\nx = 3",
+        "inner = lambda x: np.max(x)",
+    ]
+    got = assembly.restoring(
+        cells, "def case(f):\n    x = outer(1)\ncheck('1', mine, case)", ["mine"]
+    )
+    assert got.splitlines() == [
+        "import numpy as np",
+        "from a import check",
+        "def outer(x):",
+        "    return inner(x)",
+        "inner = lambda x: np.max(x)",
+    ]
+
+
+# Fingerprints
+
+
+def test_a_replaced_function_is_found_wherever_a_module_keeps_it(monkeypatch):
+    import numpy.testing as npt
+
+    clean = probe.fingerprints()
+    assert probe.differences(clean, probe.fingerprints()) == []
+    monkeypatch.setattr(npt._private.utils, "assert_array_compare", lambda *a, **k: None)
+    assert probe.differences(clean, probe.fingerprints()) == [
+        "numpy.testing._private.utils.assert_array_compare"
+    ]
+
+
+def test_other_code_in_the_same_function_is_found(monkeypatch):
+    from course_utils import checks
+
+    clean = probe.fingerprints()
+    monkeypatch.setattr(checks.summary, "__code__", (lambda: None).__code__)
+    assert probe.differences(clean, probe.fingerprints()) == ["course_utils.checks.summary"]
+
+
+def test_a_name_that_hides_one_of_pythons_own_is_found_and_a_new_one_is_not(monkeypatch):
+    from course_utils import checks
+
+    clean = probe.fingerprints()
+    monkeypatch.setattr(checks, "helper", len, raising=False)
+    assert probe.differences(clean, probe.fingerprints()) == []
+    monkeypatch.setattr(checks, "isinstance", len, raising=False)
+    assert probe.differences(clean, probe.fingerprints()) == ["course_utils.checks.isinstance"]
+
+
+# What is written
+
+
+def test_a_spreadsheet_takes_no_cell_for_a_formula():
+    assert [grade._cell(text) for text in ("=1+1", "+1", "-1", "@x", " =1", "a\nb", "1.1")] == [
+        *("'=1+1", "'+1", "'-1", "'@x", "'=1", "a b", "1.1")
+    ]
+
+
+def test_pages_have_names_that_any_system_takes_and_no_two_share_one():
+    students = ["Ada", "a/b", "a_b", "a:b", "..", "con", "x" * 300, "Zoë"]
+    files = [feedback.file_name(student) for student in students]
+    assert len({name.lower() for name in files}) == len(students)
+    assert all(re.fullmatch(r"\w[\w .-]{0,100}\.html", name) for name in files)
+    assert files[0] == "Ada.html" and files[-1] == "Zoë.html"
+
+
+def test_whatever_a_student_writes_is_text_on_the_page():
+    evil = "<script>alert(1)</script>"
+    scores = [scoring.Score("1.1", 0.0, 3.0, evil)]
+    output = nbformat.v4.new_output("display_data", {"text/html": evil, "text/plain": evil})
+    shown = [scoring.Shown("1.1", "answer", evil, [output], False)]
+    page = feedback.page(evil, "01", scores, shown)
+    assert "<script" not in page and page.count("&lt;script&gt;") >= 3
+    assert '<th scope="row">1.1</th><td class="number">0</td>' in page
+
+
+def test_an_output_that_repeats_a_hidden_test_is_left_out():
+    said = [nbformat.v4.new_output("stream", name="stdout", text="  assert add_2(40) == 42\n")]
+    shown = [scoring.Shown("", "cell", "print(In)", said, False)]
+    scores = [scoring.Score("1.1", 3.0, 3.0, "passed")]
+    assert "add_2(40)" in feedback.page("a", "01", scores, shown)
+    page = feedback.page("a", "01", scores, shown, hidden=["x = 1\nassert add_2(40) == 42"])
+    assert "add_2(40)" not in page and "it repeats a hidden test" in page

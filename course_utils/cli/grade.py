@@ -2,7 +2,8 @@
 
 An answer earns its points when the instructor's check of it, hidden tests included, runs to its
 end. Students' code runs in a sandbox without network, under limits, one notebook after another.
-Interrupted, the same command goes on where it stopped.
+Interrupted, the same command goes on where it stopped; a submission or a lesson that changed is
+graded again. To grade everything afresh, delete the folder ``state``.
 """
 
 import argparse
@@ -119,13 +120,14 @@ def grade(assignment, paths, to, say=print):
 
 
 def _clean(assignment, to, hidden, say):
-    """Fingerprints of a clean process, and a key of all that the grades hang on but the student."""
-    text = notebooks.dumps(assignment.solved) + repr(assignment[2:]) + _versions()
+    """Fingerprints of a clean process, and a key of what the grades hang on but the student."""
+    text = notebooks.dumps(assignment.solved) + repr(assignment[2:])
     key = hashlib.sha256(text.encode()).hexdigest()
     path = to / "state" / "solved.json"
+    around = _surroundings()
     with contextlib.suppress(OSError, ValueError, KeyError):
         kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["key"] == key:
+        if kept["key"] == [key, around]:
             return kept["prints"], key
     say("running the solved notebook first: it must pass its own checks")
     solved, limits, sandboxed = assignment[1:]
@@ -137,18 +139,18 @@ def _clean(assignment, to, hidden, say):
             f"the solved notebook of {assignment.name} does not pass ({why}).\n"
             "Mend it, or give it more room with --seconds and --memory; no submission was graded."
         )
-    notebooks.write(path, json.dumps({"key": key, "prints": outcome.prints}))
+    notebooks.write(path, json.dumps({"key": [key, around], "prints": outcome.prints}))
     return outcome.prints, key
 
 
-def _versions():
-    """What the interpreter and the package are, as text."""
+def _surroundings():
+    """A digest of what runs beside a student's code: interpreter, libraries, package."""
     from importlib import metadata
 
-    names = ("numpy", "jax", "jaxlib", "ipykernel", "ipython", "nbconvert")
-    package = sorted(Path(__file__).parent.parent.rglob("*.py"))
-    code = hashlib.sha256(b"".join(path.read_bytes() for path in package)).hexdigest()
-    return " ".join([platform.platform(), sys.version, code, *map(metadata.version, names)])
+    names = ("numpy", "jax", "jaxlib", "ipykernel", "ipython")
+    text = " ".join([platform.platform(), sys.version, *map(metadata.version, names)])
+    modules = sorted(Path(__file__).parent.parent.glob("*.py"))
+    return hashlib.sha256(b"".join([text.encode(), *(m.read_bytes() for m in modules)])).hexdigest()
 
 
 def _graded(assignment, every, submission, to, hidden, clean, key):

@@ -59,9 +59,10 @@ class Limits(NamedTuple):
 
 def problem():
     """Why no sandbox can be made here; None where one can."""
-    if shutil.which("bwrap") is None:
+    program = shutil.which("bwrap")
+    if program is None:
         return "bubblewrap is not installed"
-    trial = [*_bubble(Path("/tmp"), Limits(), ()), PYTHON, "-c", "import course_utils"]
+    trial = [program, *_bubble(Path("/tmp"), Limits(), ())[1:], PYTHON, "-c", "import course_utils"]
     done = subprocess.run(
         trial, env=_environment("/tmp"), stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
