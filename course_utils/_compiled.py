@@ -18,7 +18,7 @@ from course_utils.solvers import CG, System
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
 
-_NORMS_SAMPLED = 1024  # examples whose gradient norms are averaged for the check of the optimum
+_NORMS_SAMPLED = 128  # examples whose gradient norms are averaged for the check of the optimum
 _EXAMPLES_TRIED = 4096  # examples whose curvatures are looked at where LiSSA has diverged
 
 

@@ -119,7 +119,7 @@ def influence(
 
     Warns:
         RuntimeWarning: once for each of: params not at an optimum (‖∇R‖ above 1e-3 of the mean
-            ‖∇ℓ_i‖, a mean over at most 1024 of the examples); test points whose solve failed, with
+            ‖∇ℓ_i‖, a mean over at most 128 of the examples); test points whose solve failed, with
             the damping or the scale that cures it; test points whose solve did not reach the
             tolerance, with the residual.
 
