@@ -400,7 +400,7 @@ EXERCISES = {
                 z, pull = jax.vjp(predict, params)
                 return pull(curvature.hvp(loss, z, jnp.ones_like(z)))[0]
                 """,
-                "forgotten v",
+                "is v forgotten",
             ),
             Wrong(
                 "sign",
