@@ -214,7 +214,7 @@ def make(seed):
     draw, secret = Draw(seed, "F.5"), Draw(seed, "F.5", "hidden")
     output, loss, mean = draw.choice(OUTPUTS), draw.choice(LOSSES), draw.choice([True, False])
     pair = draw.choice(PAIRS)
-    hand = drawn_until(lambda: _by_hand(draw, output, loss, mean, pair), least=8)
+    hand = drawn_until(lambda: _by_hand(draw, output, loss, mean, pair), least=9)
     g, bend = OUTPUTS[output], LOSSES[loss]
     values = dict(
         first_words=PARTS[pair[0]][0],

@@ -24,7 +24,7 @@ ESTIMATORS = {
         part="h / (h + l2)",
         value=lambda h, l2: [x / (x + l2) for x in h],
         drawn=lambda draw: [draw.number(0.3, 1.5)],
-        hint="ridge keeps the part $h/(h+\\lambda)$ of each direction",
+        hint="Ridge keeps the part $h/(h+\\lambda)$ of each direction",
     ),
     "twice": dict(
         says="*twicing*: ridge regression (minimum of "
@@ -41,7 +41,7 @@ ESTIMATORS = {
         part="1 - (l2 / (h + l2)) ** 2",
         value=lambda h, l2: [1 - (l2 / (x + l2)) ** 2 for x in h],
         drawn=lambda draw: [draw.number(0.6, 2.5)],
-        hint="the first fit leaves $1 - h/(h+\\lambda)$ of a direction in the residuals, and the "
+        hint="The first fit leaves $1 - h/(h+\\lambda)$ of a direction in the residuals, and the "
         "second fits its part of that",
     ),
     "decayed descent": dict(
@@ -63,7 +63,7 @@ ESTIMATORS = {
             draw.number(0.2, 0.8),
             draw.integer(3, 6),
         ],
-        hint="the penalised cost has the curvature $h+\\lambda$, and its minimum is ridge's; after "
+        hint="The penalised cost has the curvature $h+\\lambda$, and its minimum is ridge's; after "
         "$k$ steps $(1-\\eta(h+\\lambda))^k$ of the way is still to go",
     ),
     "steepest only": dict(
@@ -76,7 +76,7 @@ ESTIMATORS = {
         part="(jnp.arange(D) >= D - r).astype(float)",
         value=lambda h, r: [float(x >= sorted(h)[-r]) for x in h],
         drawn=lambda draw: [1],
-        hint="the part that is fitted is 1 for $r$ directions and 0 for the others. `eigh` has its "
+        hint="The part that is fitted is 1 for $r$ directions and 0 for the others. `eigh` has its "
         "curvatures ascending",
     ),
 }
@@ -91,7 +91,7 @@ MEASURES = {
         total="jnp.sum(signal + error)",
         dense="np.sum((B @ w) ** 2) + tau**2 * np.sum(M**2)",
         value=lambda h, signal, error, tau2, N: sum(signal) + sum(error),
-        hint="the squares of both parts, summed over the directions, since $Q$ keeps lengths",
+        hint="Sum the squares of both over the directions, since $Q$ keeps lengths",
     ),
     "predictions": dict(
         says="the expected squared error of the predictions against the noiseless targets, in the "
@@ -103,7 +103,7 @@ MEASURES = {
         value=lambda h, signal, error, tau2, N: sum(
             x * (s + e) for x, s, e in zip(h, signal, error)
         ),
-        hint="an error of the weights along direction $i$ costs $h_i$ times its square, since "
+        hint="An error of the weights along direction $i$ costs $h_i$ times its square, since "
         r"$\frac1N\lVert\Phi u\rVert^2 = u^\top A u$",
     ),
     "new targets": dict(
@@ -116,7 +116,7 @@ MEASURES = {
         value=lambda h, signal, error, tau2, N: (
             tau2 + sum(x * (s + e) for x, s, e in zip(h, signal, error))
         ),
-        hint="an error of the weights along direction $i$ costs $h_i$ times its square, since "
+        hint="An error of the weights along direction $i$ costs $h_i$ times its square, since "
         r"$\frac1N\lVert\Phi u\rVert^2 = u^\top A u$; and the new targets are noisy themselves",
     ),
     "training error": dict(
@@ -126,8 +126,9 @@ MEASURES = {
         total="jnp.sum((1 - f) ** 2 * (h * a**2 + noise**2 / N)) + noise**2 * (N - D) / N",
         dense="np.sum((P @ B @ w) ** 2) / N + tau**2 * np.sum((P @ M - np.eye(N)) ** 2) / N",
         value=None,  # has no error per direction: see _by_hand
-        hint="here signal *and* noise of a direction are missing by the part $1-f_i$; the noise "
-        "has $N-D$ further directions, of which no fit takes anything",
+        hint="On the targets that were fitted, what is left is the part $1-f_i$ of a direction's "
+        "signal *and* of its noise; the noise has $N-D$ further directions, of which no fit takes "
+        "anything",
     ),
 }
 
@@ -147,11 +148,11 @@ D), with more rows than columns and full rank, `w_star` is $w^\star$, shape (D,)
 
 As in section 2.3 of notebook 2: along each eigenvector of $A = \frac1N\Phi^\top\Phi$ the estimator
 is a part $f_i$ of the least-squares solution, which is the truth $q_i^\top w^\star$ plus noise of
-variance $\tau^2/(Nh_i)$. Here «part_hint».
+variance $\tau^2/(Nh_i)$. «part_hint».
 </details>
 <details><summary>Hint 2: what is measured</summary>
 
-Signal is missing by $(1-f_i)$, noise gets in by $f_i$; the cross term is 0 in the mean. Now
+Signal is missing by $(1-f_i)$, noise gets in by $f_i$; the cross term is 0 in the mean.
 «measure_hint».
 </details>"""
 

@@ -68,7 +68,7 @@ PENALTIES = {
 
 TASK = r"""
 Some measurements deserve more trust than others, and what one knows beforehand should count, too.
-Both go into the cost. Example $n$ has a weight $\alpha_n \ge 0$, and «words»:
+Both go into the cost. Example $n$ counts $\alpha_n \ge 0$ times, and «words»:
 
 $$J(w) = «latex»$$
 
@@ -164,7 +164,8 @@ def make(seed):
     half, penalty_half = draw.choice([0.5, 1.0]), draw.choice([0.5, 1.0])
     with_half, without, code, divisor = AVERAGES[average]
     penalty, ratio = PENALTIES[kind], penalty_half / half
-    hand = drawn_until(lambda: _by_hand(draw, average, kind, ratio), least=6)
+    least = 9 if kind == "guess" else 7  # all of them
+    hand = drawn_until(lambda: _by_hand(draw, average, kind, ratio), least=least)
     before = {0.5: "0.5 * ", 1.0: ""}
     own = kind == "own"
     latex = (

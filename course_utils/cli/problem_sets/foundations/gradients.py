@@ -34,10 +34,10 @@ PENALTIES = {
 }
 SECONDS = {
     "slope": (
-        r"the length of the gradient, $\lVert\nabla J(w)\rVert$,",
+        r"the length of the gradient there, $\lVert\nabla J(w)\rVert$",
         "jnp.linalg.norm(gradient(w))",
     ),
-    "cost": ("the cost $J(w)$", "cost_6(w, push, t, l2, w0)"),
+    "cost": ("the cost $J(w)$ there", "cost_6(w, push, t, l2, w0)"),
     "moved": (r"the distance $\lVert w - w_0\rVert$ from the start", "jnp.linalg.norm(w - w0)"),
 }
 
@@ -52,14 +52,14 @@ does not begin at 0: it begins at $w_0$.
 
 **Write** `fit_by_products`: exactly `num_steps` steps of conjugate gradients from `w0`, shape (D,),
 on the system that says $\nabla J(w) = 0$. `t` has the shape (N,), `l2` is $\lambda > 0$, and
-`num_steps` may be 0. Return the pair of the weights $w$ then reached, shape (D,), and «second»
-there. Should the residual be exactly 0, stop: $w$ is the solution. No matrix: at most `num_steps` +
-3 calls of `push`, and as many of `pull`.
+`num_steps` may be 0. Return a pair: the weights $w$ then reached, shape (D,), and «second».
+Should the residual be exactly 0, stop: $w$ is the solution. No matrix: at most `num_steps + 3`
+calls of `push`, and as many of `pull`.
 
 <details><summary>Hint 1: another start</summary>
 
-In the loop (4.3) of notebook 4 only the first lines know about the start: the first residual is $b
-- Aw_0$, and that is minus a gradient.
+In the loop (4.3) of notebook 4 only the first lines know about the start: the first residual is
+$b - Aw_0$, and that is minus a gradient.
 </details>
 <details><summary>Hint 2: the matrix</summary>
 
@@ -190,7 +190,7 @@ def make(seed):
     coefficient, cost, factor, _ = SQUARES[squares]
     penalty, penalty_code, penalty_factor, _, center = PENALTIES[pulls]
     words, second_code = SECONDS[second]
-    hand = drawn_until(lambda: _by_hand(draw, squares, pulls, second), least=8)
+    hand = drawn_until(lambda: _by_hand(draw, squares, pulls, second), least=9)
     dense = {
         "slope": "np.linalg.norm(A @ w - b)",
         "cost": _dense_cost(squares, penalty_code),

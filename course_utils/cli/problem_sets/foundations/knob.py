@@ -45,7 +45,7 @@ VALIDATIONS = {
         "np.mean((Pv @ w - tv) ** 2)",
     ),
     "logistic": (
-        r"\frac1M\sum_m \log\big(1 + e^{-t_m \phi_m^\top w}\big)",
+        r"\frac1M\sum_m \log\big(1 + e^{-t_m \phi_m^\top w}\big), \quad t_n, t_m = \pm 1",
         "jnp.mean(jnp.logaddexp(0.0, -t * (Phi @ w)))",
         "np.mean(np.logaddexp(0, -tv * (Pv @ w)))",
     ),
@@ -133,8 +133,8 @@ optimum, (4.8) of notebook 4.
 <details><summary>Hint 2: the pull</summary>
 
 $\partial_{«symbol»}\nabla_w J$ is the derivative of the gradient of `train_7` by its second
-argument; `jax.jacfwd(jax.grad(train_7), 1)` has it, or pencil and paper. What does $V$ not depend
-on directly?
+argument; `jax.jacfwd(jax.grad(train_7), 1)` has it, or pencil and paper. $V$
+itself does not contain it, so that nothing else is added.
 </details>"""
 
 GIVEN = """\

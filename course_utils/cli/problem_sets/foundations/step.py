@@ -47,8 +47,8 @@ METHODS = {
         value=lambda h, b, l2: 2 * (1 + b) / (h + l2 * (1 + b)),
     ),
     "extrapolated gradient": dict(
-        says="$m$ is the last gradient, and the step follows the gradient that would come next if "
-        "gradients went on changing as they did, by a part $\\beta$",
+        says="$m$ is the last gradient, and the step follows a guess of what is to come: the "
+        "present gradient, plus $\\beta$ times its last change",
         latex=r"g = \nabla J(w), \qquad w' = w - \eta\,\big((1 + \beta)\, g - \beta m\big), "
         r"\qquad m' = g",
         code="g = gradient(w)\n    return w - step_size * ((1 + beta) * g - beta * m), g",
@@ -166,7 +166,7 @@ def make(seed):
     draw, secret = Draw(seed, "F.2"), Draw(seed, "F.2", "hidden")
     name, squares = draw.choice(METHODS), draw.choice(SQUARES)
     method, (coefficient, cost, factor, _) = METHODS[name], SQUARES[squares]
-    hand = drawn_until(lambda: _by_hand(draw, name, squares), least=8)
+    hand = drawn_until(lambda: _by_hand(draw, name, squares), least=9)
     decays = name == "weight decay"
     values = dict(
         method,

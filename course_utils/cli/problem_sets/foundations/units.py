@@ -35,10 +35,10 @@ TARGETS = {
     "standardised": ("t.mean()", "t.std()", "minus their mean, over their deviation"),
     "in halves of the range": (
         "t.mean()",
-        "(t.max() - t.min()) / 2",
+        "0.5 * (t.max() - t.min())",
         "minus their mean, over half of their range",
     ),
-    "from 0 to 1": ("t.min()", "t.max() - t.min()", "shifted and scaled to run from 0 to 1"),
+    "from 0 to 1": ("t.min()", "(t.max() - t.min())", "shifted and scaled to run from 0 to 1"),
 }
 
 TASK = r"""
@@ -69,7 +69,7 @@ def prepare_3(rows, X):
 
 
 def unprepare_3(u, t):
-    return «t_shift» + («t_scale») * u"""
+    return «t_shift» + «t_scale» * u"""
 
 ANSWER = '''\
 # Exercise F.3
@@ -143,7 +143,7 @@ for stream, N, D in «cases»:
     scale[0] = 1.0
     rows = np.vstack([np.zeros(D), np.eye(D)])  # b, then b + w_j
     u = [sum((x - shift) / scale * v) + c for x in rows]
-    ends = [«t_shift» + («t_scale») * one for one in u]
+    ends = [«t_shift» + «t_scale» * one for one in u]
     w_hidden, b_hidden = raw_model(v, c, X.copy(), t.copy())
     np.testing.assert_allclose(b_hidden, ends[0], rtol=1e-8)
     np.testing.assert_allclose(w_hidden, np.array(ends[1:]) - ends[0], 1e-6)"""
@@ -154,7 +154,7 @@ def make(seed):
     features, targets = draw.choice(PREPARATIONS), draw.choice(TARGETS)
     shift, scale, feature_words = PREPARATIONS[features]
     t_shift, t_scale, target_words = TARGETS[targets]
-    hand = drawn_until(lambda: _by_hand(draw, features, targets), least=9)
+    hand = drawn_until(lambda: _by_hand(draw, features, targets), least=11)
     values = dict(
         hand,
         shift=shift,
