@@ -127,9 +127,12 @@ while True:
     except BaseException:
         pass"""
 FORKS = """\
-import os
-while True:
-    os.fork()"""
+import os, time
+for _ in range(300):  # bounded: where the limit fails, this test must not take the machine along
+    if os.fork() == 0:
+        time.sleep(20)
+        os._exit(0)
+time.sleep(20)"""
 PRINTS = """\
 for _ in range(1000):
     print("x" * 1_000_000)"""
@@ -147,17 +150,19 @@ def check(*args):
     print("✓ Exercise 1.2: passed")
 np = print = exec = globals = None"""
 SNOOPS = """\
-import linecache, os
-print(dict(os.environ), In, linecache.cache)
+import os
+print(dict(os.environ))
 course = os.environ["PYTHONPATH"]
-for folder in ("/", "/root", "/home", "/tmp", course):
-    print(folder, os.listdir(folder) if os.path.isdir(folder) else "not there")
+print("beside the package:", *sorted(set(os.listdir(course)) - {".venv"}))
+print("commands:", *os.listdir(course + "/course_utils/cli"))
+print("temporary:", *sorted(name[:6] for name in os.listdir("/tmp")))
 for place in ("/", "/usr", "/dev", course, course + "/course_utils"):
     try:
         open(place + "/mine", "w")
         print("could write to", place)
     except OSError:
         pass"""
+REPEATS = "import linecache\nprint(In, linecache.cache)"
 LEAVES = """\
 import subprocess
 subprocess.Popen(["sleep", "987.5"], start_new_session=True)
@@ -234,7 +239,7 @@ TABLE = {
         answered(GOOD[0], READS.format(path="@OTHER@"), GOOD[2]),
         only(2, "it stops with FileNotFoundError: .*"),
     ),
-    "snoops": (with_cell(SNOOPS), all_three(3, "passed")),
+    "snoops": (with_cell(REPEATS, nb=with_cell(SNOOPS)), all_three(3, "passed")),
     "leaves a process": (answered(GOOD[0], LEAVES, GOOD[2]), all_three(3, "passed")),
     "connects": (
         answered(GOOD[0], CONNECTS, GOOD[2]),
@@ -357,9 +362,9 @@ def test_every_student_has_a_page_that_shows_no_hidden_test_and_fetches_nothing(
     assert "José Núñez 李.html" in pages
     for name, page in pages.items():
         assert "assert add_" not in page and "assert_allclose(add_" not in page, name
-        assert "COURSE_SECRET" not in page and "a secret of the instructor" not in page, name
         assert not re.search(r"<script|<link|src=[\"'](?!data:)|@import|url\(", page), name
     assert "it repeats a hidden test" in pages["snoops.html"]
+    assert "✗ A hidden test failed." in pages["wrong.html"]
     assert "Start from nothing: what is left of the sum?" in pages["wrong.html"]
 
 
@@ -372,6 +377,18 @@ def test_those_to_grade_by_hand_are_counted_and_the_rest_is_said_line_by_line(we
         "3 to grade by hand: patches jax.numpy, patches numpy.testing, patches the shell"
     )
     assert re.search(r"^\d+ of \d+  half done: 3 of 9 \(\d+ s\)$", said, re.M)
+
+
+@needs_sandbox
+@pytest.mark.slow
+def test_a_submission_sees_the_package_and_nothing_beside_it(week):
+    page = (week[0] / "feedback" / "snoops.html").read_text(encoding="utf-8")
+    assert "COURSE_GRADE" in page, "it printed its environment"
+    assert "COURSE_SECRET" not in page and "a secret of the instructor" not in page
+    assert not re.search(r"^could write to", page, re.M)
+    assert re.search(r"^beside the package: course_utils$", page, re.M)
+    assert re.search(r"commands: *$", page, re.M)
+    assert re.search(r"^temporary: grade- home$", page, re.M)
 
 
 def processes(words):
@@ -493,6 +510,59 @@ def test_a_solved_notebook_that_fails_its_own_check_grades_nobody(tmp_path):
     status, said = graded(tmp_path, "1", file, "--to", tmp_path / "out", "--no-sandbox")
     assert status == 1 and not (tmp_path / "out" / "grades.csv").exists()
     assert "the solved notebook of 01_small_lesson does not pass (exercise 1.2: not yet." in said
+
+
+def small_grade(folder, *students):
+    """Grade within this process, where a test may replace parts; the table."""
+    hand_in(folder, {student: TABLE[student] for student in students})
+    assignment = grade.Assignment("01", lesson(), sandboxed=False)
+    files = [folder / f"{student}.ipynb" for student in students]
+    return grade.grade(assignment, files, folder / "out", lambda line: None)
+
+
+@pytest.fixture
+def scores_without_kernel(monkeypatch):
+    """Every exercise of every notebook passes, at once."""
+
+    def score(solved, submitted, limits, sandboxed, hidden=(), clean=None):
+        every = assembly.exercises(solved)
+        passed = [scoring.Score(one.name, one.points, one.points, "passed") for one in every]
+        return scoring.Outcome(passed, [], [], {"numpy": {"sum": "1"}})
+
+    monkeypatch.setattr(scoring, "score", score)
+
+
+def test_a_submission_that_breaks_the_grader_is_left_to_a_person_and_tried_again(
+    scores_without_kernel, monkeypatch, tmp_path
+):
+    passes = scoring.score
+
+    def breaks(solved, submitted, *rest):
+        if submitted.cells[-1].source == "breaks":
+            raise ValueError("not foreseen")
+        return passes(solved, submitted, *rest)
+
+    monkeypatch.setattr(scoring, "score", breaks)
+    monkeypatch.setitem(TABLE, "breaks", (with_cell("breaks", 99), None))
+    assert small_grade(tmp_path, "good", "breaks") == ["breaks"]
+    rows = {(r["student"], r["exercise"]): r for r in table_of(tmp_path / "out")}
+    assert rows["good", "1.1"]["why"] == "passed"
+    why = "grading it failed (ValueError: not foreseen), grade by hand"
+    assert rows["breaks", "1.1"]["why"] == why and rows["breaks", "1.1"]["points"] == "0"
+    monkeypatch.setattr(scoring, "score", passes)
+    assert small_grade(tmp_path, "good", "breaks") == []
+
+
+def test_outputs_that_no_page_can_hold_do_not_keep_the_scores_back(
+    scores_without_kernel, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(feedback, "_cells", lambda pieces, secrets: 1 / 0)
+    passes = scoring.score
+    shown = [scoring.Shown("1.1", "answer", "x", [], False)]
+    monkeypatch.setattr(scoring, "score", lambda *a, **k: passes(*a, **k)._replace(shown=shown))
+    assert small_grade(tmp_path, "good") == []
+    page = (tmp_path / "out" / "feedback" / "good.html").read_text(encoding="utf-8")
+    assert "9 of 9 points" in page and "could not be shown (ZeroDivisionError)" in page
 
 
 # Whose file it is

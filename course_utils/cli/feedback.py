@@ -75,9 +75,7 @@ def page(student, assignment, scores, shown=(), hidden=(), notes=()):
     if rest:
         sections.append(f"<h2>Other cells of your own, or that stop</h2>\n{_cells(rest, secrets)}")
     title = _text(f"{assignment}: {student}")
-    return _PAGE.format(
-        title=title, table=table, sections="\n".join(sections), styles=_exporter()[1]
-    )
+    return _PAGE.format(title=title, table=table, sections="\n".join(sections), styles=_styles())
 
 
 def file_name(student):
@@ -111,7 +109,7 @@ def _cells(pieces, secrets):
     for piece in pieces:
         outputs = [_shortened(output, secrets) for output in piece.outputs]
         cells.append(v4.new_code_cell(_cut(piece.source), outputs=outputs))
-    body, _ = _exporter()[0].from_notebook_node(v4.new_notebook(cells=cells))
+    body, _ = _exporter().from_notebook_node(v4.new_notebook(cells=cells))
     return body
 
 
@@ -142,10 +140,16 @@ def _shortened(output, secrets):
 
 @functools.cache
 def _exporter():
-    """What turns cells to HTML, and the style sheet of the colours of code."""
+    """What turns a notebook's cells to HTML."""
     from nbconvert import HTMLExporter
-    from pygments.formatters import HtmlFormatter
 
     exporter = HTMLExporter(template_name="basic", sanitize_html=True)
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    return exporter, HtmlFormatter(style="default").get_style_defs(".highlight")
+    return exporter
+
+
+def _styles():
+    """The style sheet of the colours of code."""
+    from pygments.formatters import HtmlFormatter
+
+    return HtmlFormatter(style="default").get_style_defs(".highlight")

@@ -35,6 +35,8 @@ COLUMNS = ("student", "exercise", "points", "of", "why", "file")
 BY_HAND = "grade by hand"
 SOME_BY_HAND = 3  # the exit status
 
+_FAILED = "grading it failed"
+
 
 class GradeError(Exception):
     """Nothing can be graded; the text says why, and what to do."""
@@ -131,7 +133,10 @@ def _clean(assignment, to, hidden, say):
             return kept["prints"], key
     say("running the solved notebook first: it must pass its own checks")
     solved, limits, sandboxed = assignment[1:]
-    outcome = scoring.score(solved, solved, limits, sandboxed, hidden)
+    try:
+        outcome = scoring.score(solved, solved, limits, sandboxed, hidden)
+    except scoring.Stopped as error:
+        raise GradeError(f"no kernel runs here: it {error}. Is ipykernel installed?") from error
     failed = [s for s in outcome.scores if s.points < s.of and BY_HAND not in s.why]
     if failed or not outcome.prints:
         why = "; ".join(f"exercise {s.exercise}: {s.why}" for s in failed) or "it did not end"
@@ -159,47 +164,54 @@ def _graded(assignment, every, submission, to, hidden, clean, key):
         data, refused = submissions.content(submission.path), ""
     except (OSError, ValueError) as error:
         data, refused = b"", str(error)
-    told = json.dumps([key, str(submission.path), submission.aside, refused])
+    told = json.dumps([key, submission.student, submission.aside, refused])
     mine = hashlib.sha256(told.encode() + data).hexdigest()
     page = feedback.file_name(submission.student)
     path = to / "state" / f"{page}.json"
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["key"] == mine and (to / "feedback" / page).is_file():
-            return record, True
-    scores, shown = _scores(assignment, every, data, refused, hidden, clean)
-    notes = [f"Older files of yours do not count: {', '.join(submission.aside)}."]
-    text = feedback.page(
-        submission.student,
-        assignment.name,
-        scores,
-        shown,
-        [one.hidden for one in every],
-        notes if submission.aside else (),
-    )
-    notebooks.write(to / "feedback" / page, text)
+    scores, old = None, False
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["key"] == mine and (to / "feedback" / page).is_file():
+            scores, old = [scoring.Score(*score) for score in kept["scores"]], True
+    if not old:
+        scores, shown = _scores(assignment, every, data, refused, hidden, clean)
+        text = _page(assignment, every, submission, scores, shown)
+        notebooks.write(to / "feedback" / page, text)
+        if not any(_FAILED in score.why for score in scores):  # that may go well another time
+            notebooks.write(path, json.dumps({"key": mine, "scores": scores}))
     file = str(submission.path)
     if submission.aside:
         file += f" (newer than {', '.join(submission.aside)})"
     rows = [dict(score._asdict(), file=file) for score in scores]
-    record = {"key": mine, "student": submission.student, "rows": rows}
-    notebooks.write(path, json.dumps(record))
-    return record, False
+    return {"student": submission.student, "rows": rows}, old
+
+
+def _page(assignment, every, submission, scores, shown):
+    notes = [f"Older files of yours do not count: {', '.join(submission.aside)}."]
+    notes = notes if submission.aside else []
+    about = submission.student, assignment.name, scores
+    try:
+        return feedback.page(*about, shown, [one.hidden for one in every], notes)
+    except Exception as error:  # outputs that no page can hold must not keep the scores back
+        notes.append(f"The cells could not be shown ({type(error).__name__}).")
+        return feedback.page(*about, notes=notes)
 
 
 def _scores(assignment, every, data, refused, hidden, clean):
     """Scores, and what to show, of a submission's bytes; whatever they hold."""
     solved, limits, sandboxed = assignment[1:]
-    if not refused:
-        try:
-            nb = submissions.parse(data)
+    try:
+        nb = None if refused else submissions.parse(data)
+        if nb is not None:
             _check_label(solved, nb)
+    except ValueError as error:
+        nb, refused = None, str(error)
+    if nb is not None:
+        try:
             outcome = scoring.score(solved, nb, limits, sandboxed, hidden, clean)
             return outcome.scores, outcome.shown
-        except ValueError as error:
-            refused = str(error)
         except Exception as error:  # one submission must not keep the others from being graded
-            refused = f"grading it failed ({type(error).__name__}: {error}), {BY_HAND}"
+            refused = f"{_FAILED} ({type(error).__name__}: {error}), {BY_HAND}"
     return [scoring.Score(one.name, 0.0, one.points, refused) for one in every], ()
 
 

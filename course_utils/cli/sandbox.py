@@ -238,6 +238,11 @@ def end(process, before=(), seconds=30.0):
     """
     import psutil
 
+    # At once and in one call, before anything is counted: a sandbox dies with its first process,
+    # and what has started others meanwhile would otherwise go on doing so
+    if process.poll() is None:
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
     deadline = time.monotonic() + seconds
     me = psutil.Process()
     while True:

@@ -91,6 +91,9 @@ def score(solved, submitted, limits, sandboxed, hidden=(), clean=None):
 
     Returns:
         An ``Outcome``.
+
+    Raises:
+        Stopped: if no kernel starts, which is not the student's doing.
     """
     every = {one.name: one for one in assembly.exercises(solved)}
     steps, missing = assembly.plan(solved, submitted)
@@ -101,8 +104,8 @@ def score(solved, submitted, limits, sandboxed, hidden=(), clean=None):
         attempt = _attempt(steps, every, fatal, limits._replace(total=left), sandboxed, hidden)
         if attempt.stopped is None:
             break
-        if attempt.stopped not in range(len(steps)) or time.monotonic() >= deadline:
-            break  # it did not start, or came to its end, or there is no time for another one
+        if attempt.stopped == len(steps) or time.monotonic() >= deadline:
+            break  # all steps are done, or there is no time to do them again
         fatal[steps[attempt.stopped].exercise or attempt.stopped] = attempt.reason
     words = dict(attempt.words)
     words.update({name: reason for name, reason in fatal.items() if isinstance(name, str)})
@@ -136,9 +139,10 @@ def _attempt(steps, every, fatal, limits, sandboxed, hidden):
     """Run all steps but the fatal ones on one kernel, as far as it lives."""
     words, shown, prints = {}, [], {}
     broken = {}  # exercise: what became of its answer's cell
-    place, began = -1, time.monotonic()
+    place, began = 0, time.monotonic()
+    kernel = Kernel(limits, sandboxed, hidden)
     try:
-        with Kernel(limits, sandboxed, hidden) as kernel:
+        with kernel:
             for place, step in enumerate(steps):
                 if place in fatal or step.exercise in fatal:
                     reason = fatal.get(place) or fatal[step.exercise]
@@ -193,6 +197,7 @@ def _check(kernel, exercise, seconds, broken):
         return f"took longer than {seconds:g} s", outputs
     if seen in printed:
         message = _first_line(ran.message) if ran.error == "AssertionError" else _reason(ran)
+        outputs.append(_note("✗ A hidden test failed."))
         return "a hidden test failed" + (f": {message}" if message else ""), outputs
     if broken:
         return f"its cell {broken}", outputs
