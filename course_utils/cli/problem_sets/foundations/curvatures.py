@@ -206,8 +206,11 @@ for stream, N, D in «cases»:
     ddz = («g2») * along**2
     exact_hidden = np.array([«first_code», «second_code»])«over»
     got_hidden = two_curvatures(jnp.asarray(w), jnp.asarray(v), P, t)
-    for got, wanted in zip(got_hidden, exact_hidden):
-        np.testing.assert_allclose(got, wanted, rtol=1e-7, atol=1e-12)"""
+    for i in range(2):
+        assert np.allclose(got_hidden[i], exact_hidden[i], 1e-7, 1e-12), (
+            f"Wrong {['first', 'second'][i]} array for {N} examples and {D} "
+            "weights."
+        )"""
 
 
 def make(seed):

@@ -234,9 +234,10 @@ for stream, N, M, D, knob in «cases»:
     w = jnp.asarray(refit_hidden(P, t, knob, each))
     given = jnp.ones(N) if by_weights else jnp.asarray(float(knob))
     got_hidden = validation_slope(w, given, (P, t), (Pv, tv))
-    assert np.shape(got_hidden) == np.shape(given)
-    np.testing.assert_allclose(
-        np.ravel(got_hidden), exact_hidden, rtol=1e-5, atol=1e-7
+    assert np.shape(got_hidden) == np.shape(given), "The shape is wrong."
+    agree = np.allclose(np.ravel(got_hidden), exact_hidden, 1e-5, 1e-7)
+    assert agree, (
+        f"Refits say otherwise for {N} and {M} examples and {D} weights."
     )"""
 
 

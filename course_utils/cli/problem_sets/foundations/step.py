@@ -159,7 +159,10 @@ for stream, N, D, beta, l2 in «cases»:
         else:
             low = middle
     got_hidden = largest_stable_step(P_hidden, beta«more»)
-    np.testing.assert_allclose(got_hidden, high, rtol=1e-6)"""
+    assert np.isclose(got_hidden, high, rtol=1e-6), (
+        f"Too {'large' if got_hidden > high else 'small'} a limit for {N} "
+        f"examples, {D} weights and beta = {beta}."
+    )"""
 
 
 def make(seed):
