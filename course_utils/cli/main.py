@@ -13,7 +13,7 @@ usage: python3 -m course_utils JOB [options]          in a clone of the course
   lab      open JupyterLab on notebooks/
   test     run the tests, the notebooks among them; --all adds the slow ones
   run      execute notebooks and store their outputs; --check only looks
-  release  write the students' copies of the notebooks
+  release  write the students' copies of the notebooks, or a problem set
   grade    grade what students handed in: points and a page of feedback for each
   stamp    put the repository's address into badges and first cells
   bench    time the package against other libraries, each in its own interpreter
