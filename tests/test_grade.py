@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -441,6 +442,31 @@ def test_interrupted_or_killed_it_goes_on_and_ends_with_the_same_grades(course, 
     notebooks.write(folder / "half done.ipynb", notebooks.dumps(answered(*GOOD)))
     status, said = graded(course, *argv)
     assert status == 0 and said.count("(as before)") == 2 and "half done: 9 of 9" in said
+
+
+BOUNDED = """\
+import os, sys, time
+count = 0
+try:
+    for _ in range(900):
+        if os.fork() == 0:
+            time.sleep(5)
+            os._exit(0)
+        count += 1
+except OSError:
+    pass
+open(sys.argv[1] + "/count", "w").write(str(count))"""
+
+
+@needs_sandbox
+def test_the_system_refuses_processes_beyond_the_limit_also_when_nobody_watches():
+    """A look now and then comes too late on a busy machine; root would have no limit at all."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        argv = [sandbox.PYTHON, "-I", "-S", "-c", BOUNDED, name]
+        process = sandbox.start(argv, folder, sandbox.Limits(), sandboxed=True)
+        assert process.wait(60) == 0
+        assert 50 < int((folder / "count").read_text()) < 400
 
 
 # Without a sandbox

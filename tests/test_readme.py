@@ -1,13 +1,22 @@
 """What the README shows is executed, and what it pictures is what the notebook stores."""
 
 import base64
+import csv
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
+import zipfile
 
 import pytest
+import sample_lesson as sample
+
+from course_utils.cli import environment, notebooks, sandbox
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,12 +37,60 @@ def test_the_example_runs_and_prints_what_stands_below_it():
 
 def test_the_commands_are_jobs_that_the_package_has():
     jobs = re.findall(r"python3 -m course_utils (\w+)", README)
-    assert {"lab", "test", "release", "stamp"} <= set(jobs)
+    assert {"lab", "test", "release", "grade", "stamp"} <= set(jobs)
     for job in set(jobs):
         ran = subprocess.run(
             [sys.executable, "-m", "course_utils", job, "--help"], capture_output=True, cwd=ROOT
         )
         assert ran.returncode == 0 and ran.stdout, job
+
+
+def week(folder):
+    """A clone that holds one small lesson, with an environment that has every package."""
+    shutil.copytree(ROOT / "course_utils", folder / "course_utils")
+    sample.clone(folder)
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder)
+    venv.create(folder / ".venv", symlinks=True, with_pip=False)
+    (library,) = (folder / ".venv").glob("lib/python*/site-packages")
+    (library / "all.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (folder / ".venv" / "share").symlink_to(pathlib.Path(sys.prefix) / "share")
+    stamp = dict(environment._wanted(folder), extras=["lab", "test"])
+    environment._write_stamp(folder / ".venv", stamp)
+    with zipfile.ZipFile(folder / "handed-in.zip", "w") as handed_in:
+        handed_in.writestr("Ada.ipynb", notebooks.dumps(sample.lesson()))
+        copied = (folder / "notebooks" / "student" / sample.NAME).read_text(encoding="utf-8")
+        handed_in.writestr(f"Bo/{sample.NAME}", copied)
+        handed_in.writestr("Cy.ipynb", "not yet")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or sandbox.problem() is not None,
+    reason="bubblewrap makes no sandbox here: the commands for instructors are not run",
+)
+def test_the_commands_for_instructors_do_what_they_say(tmp_path):
+    section = README.partition("## For instructors")[2].partition("\n## ")[0]
+    (commands,) = re.findall(r"^```bash\n(.*?)^```", section, flags=re.M | re.S)
+    assert len(commands.splitlines()) == 4
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    week(folder)
+    alone = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH")
+    env = {key: value for key, value in os.environ.items() if key not in alone}
+    env["PATH"] = os.pathsep.join([str(folder / ".venv" / "bin"), env["PATH"]])
+    ran = subprocess.run(
+        ["bash", "-e", "-c", commands], cwd=folder, env=env, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    handed_out = notebooks.read(folder / "for-students" / sample.NAME)
+    assert "raise NotImplementedError" in sample.cell(handed_out, "ex-1-1").source
+    with open(folder / "graded" / "grades.csv", encoding="utf-8", newline="") as file:
+        rows = [(r["student"], r["exercise"], r["points"]) for r in csv.DictReader(file)]
+    points = {"Ada": "3", "Bo": "0", "Cy": "0"}
+    assert rows == [(s, f"1.{m}", points[s]) for s in points for m in (1, 2, 3)]
+    with zipfile.ZipFile(folder / "give-back.zip") as give_back:
+        assert {f"feedback/{s}.html" for s in points} <= set(give_back.namelist())
 
 
 def stored_cell(path, name):

@@ -6,6 +6,7 @@ network. Without it the limits alone hold.
 """
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -20,27 +21,26 @@ from course_utils.cli.environment import ROOT
 
 GIB, MIB = 2**30, 2**20
 PYTHON = os.path.abspath(sys.executable)
-_LINKS = (
-    "bin",
-    "sbin",
-    "lib",
-    "lib32",
-    "lib64",
-    "libx32",
-)  # to /usr/…, on systems that merged them
+# to /usr, on systems that merged them
+_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")
 _SPARE_ADDRESSES = 16 * GIB  # XLA and threads reserve far more than they touch
-_SPARE_TASKS = 1000  # of the same user: threads count too
+_SPARE_TASKS = 250  # for threads, which count as processes do
 
 # Runs before the program takes its place: limits set here are kept by all that it starts
 _LAUNCHER = """\
 import json, os, resource, sys
-for name, value in json.loads(sys.argv[1]).items():
+limits, user = json.loads(sys.argv[1])
+for name, value in limits.items():
     try:
         resource.setrlimit(getattr(resource, "RLIMIT_" + name), (value, value))
     except (AttributeError, ValueError, OSError):
         pass  # another system, or a limit that is lower already
 os.nice(5)
+if user is not None:
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
@@ -59,17 +59,39 @@ class Limits(NamedTuple):
 
 def problem():
     """Why no sandbox can be made here; None where one can."""
-    program = shutil.which("bwrap")
-    if program is None:
+    if shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
-    trial = [program, *_bubble(Path("/tmp"), Limits(), ())[1:], PYTHON, "-c", "import course_utils"]
-    done = subprocess.run(
-        trial, env=_environment("/tmp"), stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
+    done = _tried(None)
     if done.returncode == 0:
         return None
     said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
     return f"bubblewrap makes no sandbox here ({said[-1]})"
+
+
+def _tried(user):
+    """A finished process: an import in a sandbox."""
+    trial = [*_bubble(Path("/tmp"), Limits(), (), user), *_launcher({}, user), PYTHON, "-c"]
+    return subprocess.run(
+        [*trial, "import course_utils"],
+        env=_environment("/tmp"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
+@functools.cache
+def _user():
+    """Who runs in a sandbox: a user without rights if this one is root and that works, else None.
+
+    No limit on tasks binds root. The user is this process's own, so that its tasks can be counted.
+    """
+    user = 20_000 + os.getpid() % 20_000
+    return user if os.geteuid() == 0 and _tried(user).returncode == 0 else None
+
+
+def _launcher(rlimits, user):
+    return [PYTHON, "-I", "-S", "-c", _LAUNCHER, json.dumps([rlimits, user])]
 
 
 def start(argv, shared, limits, sandboxed, hidden=()):
@@ -86,14 +108,18 @@ def start(argv, shared, limits, sandboxed, hidden=()):
         A ``subprocess.Popen``, at the head of a session of its own.
     """
     home = Path("/tmp/home") if sandboxed else shared / "home"
+    user = _user() if sandboxed else None
+    argv = [*_launcher(_rlimits(limits, user), user), *argv]
     if sandboxed:
-        argv = [*_bubble(shared, limits, hidden), *argv]
+        argv = [*_bubble(shared, limits, hidden, user), *argv]
     else:
         home.mkdir(exist_ok=True)
         _adopt_orphans()
-    launcher = [PYTHON, "-I", "-S", "-c", _LAUNCHER, json.dumps(_rlimits(limits))]
+    if user is not None:
+        for path in [shared, *shared.iterdir()]:
+            os.chown(str(path), user, user)
     return subprocess.Popen(
-        [*launcher, shutil.which(argv[0]), *argv[1:]],
+        argv,
         cwd="/" if sandboxed else str(home),
         env=_environment(str(home)) if sandboxed else _watching(_environment(str(home))),
         stdin=subprocess.DEVNULL,
@@ -103,17 +129,18 @@ def start(argv, shared, limits, sandboxed, hidden=()):
     )
 
 
-def _rlimits(limits):
+def _rlimits(limits, user):
     import psutil
 
     wanted = {"CORE": 0, "FSIZE": limits.file, "AS": limits.memory + _SPARE_ADDRESSES}
-    if os.geteuid() != 0:  # root is exempt
-        mine = 0
+    user = os.getuid() if user is None else user
+    if user != 0:  # root is exempt
+        before = 0
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if process.uids().real == os.getuid():
-                    mine += process.num_threads()
-        wanted["NPROC"] = mine + _SPARE_TASKS
+                if process.uids().real == user:
+                    before += process.num_threads()
+        wanted["NPROC"] = before + _SPARE_TASKS + 8 * (os.cpu_count() or 1)
     return wanted
 
 
@@ -140,9 +167,16 @@ def _watching(environment):
     return dict(environment, JPY_PARENT_PID=str(os.getpid()))
 
 
-def _bubble(shared, limits, hidden):
-    """The command that puts what follows it in a sandbox."""
-    command = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+def _bubble(shared, limits, hidden, user):
+    """The command that puts what follows it in a sandbox.
+
+    For another ``user`` the sandbox keeps the right to become that one, which the launcher does.
+    """
+    command = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent"]
+    command += ["--new-session", "--cap-drop", "ALL"]
+    if user is not None:
+        command[1:2] = [f"--unshare-{what}" for what in ("ipc", "pid", "net", "uts", "cgroup-try")]
+        command += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     bound = [Path("/usr")]
     command += ["--ro-bind", "/usr", "/usr"]
     for name in _LINKS:
@@ -153,10 +187,15 @@ def _bubble(shared, limits, hidden):
             command += ["--ro-bind", str(path), str(path)]
     for name in _SETTINGS:
         command += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    command += ["--proc", "/proc", "--dev", "/dev", "--size", str(64 * MIB), "--tmpfs", "/dev/shm"]
-    command += ["--size", str(limits.scratch), "--tmpfs", "/tmp"]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    for path, size in (("/dev/shm", 64 * MIB), ("/tmp", limits.scratch)):
+        command += ["--perms", "1777", "--size", str(size), "--tmpfs", path]
     root = ROOT.resolve()
     python = _python_folders()
+    for path in [*python, root / "course_utils", shared]:  # else these are root's alone
+        for folder in [*reversed(path.parents)][1:]:
+            if not any(folder == one or one in folder.parents for one in bound):
+                command += ["--dir", str(folder)]
     for path in [path for path in python if root not in path.parents]:
         command += ["--ro-bind", str(path), str(path)]
         bound.append(path)
@@ -168,7 +207,7 @@ def _bubble(shared, limits, hidden):
     command += ["--tmpfs", str(root / "course_utils" / "cli")]  # it writes problem sets
     if shared != Path("/tmp"):
         command += ["--bind", str(shared), str(shared)]
-    command += ["--dir", "/tmp/home", "--chdir", "/tmp/home"]
+    command += ["--perms", "0777", "--dir", "/tmp/home", "--chdir", "/tmp/home"]
     return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--"]
 
 
