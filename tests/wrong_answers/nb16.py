@@ -112,8 +112,8 @@ EXERCISES = {
             ),
             Wrong("not scaled", "return v + y - (Hy + damping * y)", "divided by the scale"),
             Wrong("sign", "return v + y + (Hy + damping * y) / scale", "The sign: "),
-            Wrong("v forgotten", "return y - (Hy + damping * y) / scale", "v is added"),
-            Wrong("y forgotten", "return v - (Hy + damping * y) / scale", "y stays"),
+            Wrong("v forgotten", "return y - (Hy + damping * y) / scale", "v is added anew"),
+            Wrong("y forgotten", "return v - (Hy + damping * y) / scale", "y stays, less"),
             Wrong(
                 "all divided",
                 "return (v + y - Hy - damping * y) / scale",
@@ -240,7 +240,7 @@ EXERCISES = {
                 depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
                 return scale, max(int(depth), 1)
                 """,
-                "the largest curvature",
+                "the largest curvature, ",
                 hidden=True,
             ),
         ],
