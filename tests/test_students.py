@@ -1,8 +1,12 @@
-"""Student copies are in step with the solved notebooks, and an untouched one runs to its end."""
+"""Student copies are in step with the solved notebooks, and an untouched one runs to its end.
+
+On its way each tries the stored wrong answers, and every one must be refused.
+"""
 
 import re
 
 import pytest
+import wrong_answers
 
 from course_utils.cli import links, notebooks, release, run
 
@@ -74,20 +78,35 @@ def test_a_copy_holds_no_secret(path):
         assert not re.search("(BEGIN|END) (SOLUTION|HIDDEN)|Worked solution", cell.source), cell.id
 
 
+@pytest.fixture(scope="module", params=SOLVED, ids=lambda path: path.stem)
+def executed(request):
+    """An untouched copy after its run; its exercises; what was said of the answers tried in it."""
+    path = request.param
+    nb, exercises = copy_of(path), wrong_answers.exercises_of(path)
+    wrong_answers.put_into(nb, notebooks.read(path), exercises)
+    run.execute(nb, path.parent / "student")
+    notebooks.tidy(nb)  # a kernel may hand over one cell's text in several pieces
+    told = wrong_answers.taken_out(nb, exercises)
+    return nb, exercises, told
+
+
 @pytest.mark.slow
-@each_notebook
-def test_an_untouched_copy_runs_to_its_end_and_says_what_is_not_attempted(path):
-    nb = copy_of(path)
+def test_an_untouched_copy_runs_to_its_end_and_says_what_is_not_attempted(executed):
+    nb, _, _ = executed
     names = [
         cell.id.removeprefix("ex-").removesuffix("-check").replace("-", ".")
         for cell in nb.cells
         if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code"
     ]
-    run.execute(nb, path.parent / "student")
-    notebooks.tidy(nb)  # a kernel may hand over one cell's text in several pieces
     text = "".join(o.get("text", "") for _, cell in notebooks.code_cells(nb) for o in cell.outputs)
     for name in names:
         assert f"Exercise {name}: not attempted" in text
     summary = notebooks.code_cells(nb)[-1][1].outputs[0].text
     assert summary.startswith(f"0 of {len(names)} exercises pass.")
     assert summary.count("not attempted") == len(names) >= 3
+
+
+@pytest.mark.slow
+def test_every_wrong_answer_is_refused_and_most_are_told_why(executed):
+    _, exercises, told = executed
+    assert not wrong_answers.problems(exercises, told)
