@@ -37,7 +37,11 @@ EXERCISES = {
                 "return (jax.grad(f)(params + 1e-6 * v) - jax.grad(f)(params)) / 1e-6",
                 "difference quotient",
             ),
-            Wrong("vectors alone", "return jax.hessian(f)(params) @ v", "may be dictionaries"),
+            Wrong(
+                "vectors alone",
+                "return jax.grad(lambda p: jax.grad(f)(p) @ v)(params)",
+                "may be dictionaries",
+            ),
             Wrong(
                 "leaf by leaf",
                 """
@@ -333,9 +337,9 @@ EXERCISES = {
         ],
         [
             """
-            keys = jax.random.split(key, num_samples)
-            draw = lambda k: jnp.where(jax.random.bernoulli(k, shape=(dim,)), 1.0, -1.0)
-            samples = jnp.array([jnp.vdot(u, matvec(u)) for u in map(draw, keys)])
+            heads = jax.random.bernoulli(key, shape=(num_samples, dim))
+            signs = jnp.where(heads, 1.0, -1.0)
+            samples = jax.lax.map(lambda u: jnp.vdot(u, matvec(u)), signs)
             return samples.mean(), samples.std(ddof=1) / jnp.sqrt(num_samples)
             """,
             """

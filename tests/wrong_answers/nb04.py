@@ -624,12 +624,6 @@ EXERCISES = {
                 hidden=True,
             ),
         ],
-        [
-            """
-            slope = lambda w: jax.jvp(lambda t: J(w, t), (t,), (dt,))[1]
-            matvec = cu.hvp_operator(lambda w: J(w, t), w)
-            return cu.cg(matvec, -jax.grad(slope)(w), tol=1e-9)[0]
-            """,
-        ],
+        [],
     ),
 }

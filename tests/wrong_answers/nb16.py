@@ -253,9 +253,9 @@ EXERCISES = {
             return scale, depth
             """,
             """
-            scale = 0.75 * jnp.max(jnp.asarray(curvatures))
-            depth = jnp.ceil(jnp.log(tol) / jnp.log1p(-lowest / scale)) - 1
-            return scale, jnp.maximum(depth, 1).astype(int)
+            scale = jnp.max(jnp.asarray(curvatures))
+            depth = np.log(tol) // np.log1p(-lowest / float(scale))
+            return [scale, max(depth, 1.0)]
             """,
         ],
     ),
