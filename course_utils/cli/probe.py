@@ -14,8 +14,8 @@ _ROOMS = {"builtins", "math", "os", "numpy", "jax", "jaxlib", "course_utils", "I
 _ROOMS |= {"ipykernel", "traceback", "functools", "linecache"}
 _WRAPPED = ("__wrapped__", "__func__", "fun", "func", "jvp", "fget", "fset")
 _DEPTH = 4
-_CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, staticmethod)
-_CODE += (classmethod, property)
+_FUNCTIONS = types.FunctionType, types.MethodType, types.BuiltinFunctionType
+_CODE = (*_FUNCTIONS, staticmethod, classmethod, property)
 HOOKS = "IPython's hooks"
 
 
