@@ -6,3 +6,12 @@ It is switched on here alone: an environment variable would reach the notebooks'
 import jax
 
 jax.config.update("jax_enable_x64", True)
+
+# A worker takes a whole file, and a long one at the end would run alone: minutes, longest first
+LONG = ("test_colab", "test_students", "test_influence_functions", "test_setup", "test_grade")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first."""
+    place = {name: k for k, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))

@@ -534,7 +534,7 @@ def handed_over(monkeypatch):
     return seen
 
 
-PARALLEL = ["-n", "2", "--dist", "loadscope"]
+PARALLEL = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,9 @@ def _test_command(rest, extras):
         extras.add("browser")
         command += ["-m", ""]
     if not any(arg.startswith(ALONE) for arg in rest):
-        # the cells of one notebook share a kernel, so one worker takes a whole file
-        command += ["-n", str(_workers()), "--dist", "loadscope"]
+        # the cells of one notebook share a kernel, so one worker takes a whole file; and the files
+        # that take longest come first, not those of the most tests
+        command += ["-n", str(_workers()), "--dist", "loadscope", "--no-loadscope-reorder"]
     return command + rest
 
 
