@@ -75,6 +75,14 @@ MUTANTS = [
         "examples of weight zero, such as the padding of a mesh, count in the Hessian",
         "test_sharding.py test_groups.py -k eight_devices or newton_is_the_refit",
     ),
+    Mutant(
+        "infinity let in",
+        "trees.py",
+        "jnp.sum(0 * leaf) == 0",
+        "~jnp.isnan(jnp.sum(leaf))",
+        "data with an infinity are taken, and every score is NaN",
+        "test_trees.py test_influence_functions.py -k is_not_finite",
+    ),
     # curvature
     Mutant(
         "ggn without H_z",
