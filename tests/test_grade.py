@@ -630,6 +630,56 @@ def test_two_spellings_of_an_accent_are_one_student(tmp_path):
     assert list(names(tmp_path / "a", tmp_path / "b")) == ["Jos\u00e9"]
 
 
+def hand_in_empty(folder, *paths):
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text("{}")
+
+
+def test_what_is_called_as_the_lesson_is_the_students_whose_folder_it_is_in(tmp_path):
+    hand_in_empty(tmp_path, "ada/01_small.ipynb", "bo/01/01_small.ipynb", "cy.ipynb")
+    folders = sorted(path for path in tmp_path.iterdir() if path.is_dir())  # as a shell's * gives
+    files = sorted(tmp_path.rglob("*.ipynb"))
+    for paths in (folders, files, [tmp_path / "ada", tmp_path / "bo" / "01"]):
+        found = names(*paths)
+        found.pop("cy", None)
+        assert found == {"ada": ("01_small.ipynb", ()), "bo": ("01_small.ipynb", ())}
+
+
+def test_what_a_system_left_in_a_students_folder_and_links_do_not_take_the_files_place(tmp_path):
+    hand_in_empty(tmp_path, "ada/01_small.ipynb", "ada/__MACOSX/01_small.ipynb")
+    (tmp_path / "ada" / "01_small_z.ipynb").symlink_to("01_small.ipynb")
+    assert names(tmp_path) == {"ada": ("01_small.ipynb", ())}
+
+
+def test_files_of_every_kind_are_rows_and_the_rest_is_graded(scores_without_kernel, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    hand_in(folder, {"good": TABLE["good"]})
+    for number in range(2):
+        (folder / f"loop{number}.ipynb").symlink_to(folder / f"loop{1 - number}.ipynb")
+    os.mkfifo(folder / "pipe.ipynb")
+    old = os.fsencode(folder) + b"/Jos\xe9.ipynb"  # a name in Latin-1
+    try:
+        Path(os.fsdecode(old)).write_bytes((folder / "good.ipynb").read_bytes())
+    except OSError:  # macOS takes no such name
+        old = None
+    assignment = grade.Assignment("01", lesson(), sandboxed=False)
+    paths = sorted(folder.iterdir())
+    for given in ([folder], paths):
+        grade.grade(assignment, given, tmp_path / "out", lambda line: None)
+        why = {row["student"]: row["why"] for row in table_of(tmp_path / "out")}
+        link = "it is a link to another file"
+        assert why.pop("Jos\\udce9", "passed" if old is None else "") == "passed"
+        assert why == {"good": "passed", "loop0": link, "loop1": link, "pipe": "it is no file"}
+
+
+def test_a_letter_that_no_file_can_hold_costs_nothing():
+    nb = answered("return x + 1 if '@' else 0")
+    text = notebooks.dumps(nb).replace("@", "\\ud800")
+    assert "'\\ud800'" in sample.cell(submissions.parse(text.encode()), "ex-1-1").source
+
+
 def test_a_link_and_a_folder_without_files_are_no_submissions(tmp_path):
     (tmp_path / "real.ipynb").write_text("{}")
     (tmp_path / "link.ipynb").symlink_to(tmp_path / "real.ipynb")
@@ -740,9 +790,10 @@ def test_a_name_that_hides_one_of_pythons_own_is_found_and_a_new_one_is_not(monk
 
 
 def test_a_spreadsheet_takes_no_cell_for_a_formula():
-    assert [grade._cell(text) for text in ("=1+1", "+1", "-1", "@x", " =1", "a\nb", "1.1")] == [
-        *("'=1+1", "'+1", "'-1", "'@x", "'=1", "a b", "1.1")
-    ]
+    cells = {"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", " =1": "'=1", "a\nb": "a b"}
+    cells |= {"1.1": "1.1", "a = -1; b": "a = -1; b", "\t\r=1": "'=1", "＝1": "'＝1"}
+    cells |= {"a;=1": "a;'=1", 'a; "=1"': 'a; "\'=1"', "a\0b": "a b", "\udce9": "\\udce9"}
+    assert {text: grade._cell(text) for text in cells} == cells
 
 
 def test_pages_have_names_that_any_system_takes_and_no_two_share_one():
@@ -751,6 +802,8 @@ def test_pages_have_names_that_any_system_takes_and_no_two_share_one():
     assert len({name.lower() for name in files}) == len(students)
     assert all(re.fullmatch(r"\w[\w .-]{0,100}\.html", name) for name in files)
     assert files[0] == "Ada.html" and files[-1] == "Zoë.html"
+    two = feedback.file_names(["Ada", "ada", "bo"])
+    assert two["bo"] == "bo.html" and len({name.lower() for name in two.values()}) == 3
 
 
 def test_whatever_a_student_writes_is_text_on_the_page():

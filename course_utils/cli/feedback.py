@@ -4,6 +4,7 @@ The page is one file that fetches nothing, and a browser runs no script in it. H
 not in it, and an output that repeats a line of them is left out.
 """
 
+import collections
 import functools
 import hashlib
 import html
@@ -78,12 +79,21 @@ def page(student, assignment, scores, shown=(), hidden=(), notes=()):
     return _PAGE.format(title=title, table=table, sections="\n".join(sections), styles=_styles())
 
 
-def file_name(student):
-    """A file name for a student's page on any system, another one for each student."""
+def file_names(students):
+    """A dictionary of file names for students; no two differ by upper and lower case alone."""
+    plain = {student: file_name(student) for student in students}
+    often = collections.Counter(name.lower() for name in plain.values())
+    return {s: file_name(s, often[name.lower()] > 1) for s, name in plain.items()}
+
+
+def file_name(student, marked=False):
+    """A file name for a student's page on any system, another one for each student.
+
+    It ends in a hash where the name cannot be kept as it is, or if it is to be ``marked``.
+    """
     plain = re.sub(r"[^\w .-]", "_", student)[:80].strip(" .") or "_"
-    if plain == student and not re.fullmatch(
-        "(con|prn|aux|nul|com[0-9]|lpt[0-9])(\\..*)?", plain, re.I
-    ):
+    taken = re.fullmatch("(con|prn|aux|nul|com[0-9]|lpt[0-9])(\\..*)?", plain, re.I)
+    if plain == student and not taken and not marked:
         return f"{plain}.html"
     return f"{plain}-{hashlib.sha256(student.encode()).hexdigest()[:8]}.html"
 

@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import platform
+import re
 import signal
 import sys
 import time
@@ -36,6 +37,7 @@ BY_HAND = "grade by hand"
 SOME_BY_HAND = 3  # the exit status
 
 _FAILED = "grading it failed"
+_FORMULA = re.compile(r"((?:^|;)[\s\"]*)(?=[=+@＝＋－＠-])")  # the wide ones count in Japanese
 
 
 class GradeError(Exception):
@@ -106,12 +108,14 @@ def grade(assignment, paths, to, say=print):
         raise GradeError(str(error)) from error
     if not found:
         raise GradeError(f"no submissions in {', '.join(map(str, paths))}")
-    hidden = [to.resolve(), *{one.path.resolve().parent for one in found}]
+    hidden = [to.resolve(), *{one.path.parent.resolve() for one in found}]
     clean, key = _clean(assignment, to, hidden, say)
+    pages = feedback.file_names([one.student for one in found])
     records = []
     for place, submission in enumerate(found, 1):
         start = time.monotonic()
-        record, old = _graded(assignment, every, submission, to, hidden, clean, key)
+        page = pages[submission.student]
+        record, old = _graded(assignment, every, submission, page, to, hidden, clean, key)
         records.append(record)
         _write_table(to / "grades.csv", records)
         points = sum(row["points"] for row in record["rows"])
@@ -158,7 +162,7 @@ def _surroundings():
     return hashlib.sha256(b"".join([text.encode(), *(m.read_bytes() for m in modules)])).hexdigest()
 
 
-def _graded(assignment, every, submission, to, hidden, clean, key):
+def _graded(assignment, every, submission, page, to, hidden, clean, key):
     """The record of one submission, and whether it was there already."""
     try:
         data, refused = submissions.content(submission.path), ""
@@ -166,7 +170,6 @@ def _graded(assignment, every, submission, to, hidden, clean, key):
         data, refused = b"", str(error)
     told = json.dumps([key, submission.student, submission.aside, refused])
     mine = hashlib.sha256(told.encode() + data).hexdigest()
-    page = feedback.file_name(submission.student)
     path = to / "state" / f"{page}.json"
     scores, old = None, False
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -176,7 +179,7 @@ def _graded(assignment, every, submission, to, hidden, clean, key):
     if not old:
         scores, shown = _scores(assignment, every, data, refused, hidden, clean)
         text = _page(assignment, every, submission, scores, shown)
-        notebooks.write(to / "feedback" / page, text)
+        notebooks.write(to / "feedback" / page, submissions.spelt(text))
         if not any(_FAILED in score.why for score in scores):  # that may go well another time
             notebooks.write(path, json.dumps({"key": mine, "scores": scores}))
     file = str(submission.path)
@@ -240,9 +243,9 @@ def _write_table(path, records):
 
 
 def _cell(text):
-    """Text that a spreadsheet takes for text, on one line."""
-    text = " ".join(str(text).split())
-    return "'" + text if text.startswith(("=", "+", "-", "@")) else text
+    """Text that a spreadsheet takes for text, on one line, also where it splits at semicolons."""
+    text = submissions.spelt(str(text)).replace("\0", " ")
+    return _FORMULA.sub(r"\1'", " ".join(text.split()))
 
 
 def main(argv, root=ROOT):

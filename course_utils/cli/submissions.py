@@ -1,5 +1,6 @@
 """The files that students handed in: whose they are, and whether they can be graded at all."""
 
+import os
 import re
 import unicodedata
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import NamedTuple
 from course_utils.cli import notebooks
 
 LARGEST = 20 * 10**6  # bytes of a submission
+
+_NOBODYS = "__MACOSX", "Thumbs.db", "desktop.ini"  # what systems leave behind
 
 
 class Submission(NamedTuple):
@@ -23,47 +26,65 @@ def collect(paths, name):
 
     Args:
         paths: notebooks, whose students are called as the files are; and folders of notebooks, or
-            of one folder for each student, as nbgrader's ``submitted``.
+            of one folder for each student, as nbgrader's ``submitted``. What is called as the
+            lesson itself belongs to the student whose folder it is in.
         name: the lesson's file name, or how it begins. Of the files in a student's folder, those
-            with that name come first, then other notebooks, then other files; the newest of the
-            first kind that there is counts.
+            with that name come first, then other notebooks, then other files, and links last; the
+            newest of the first kind that there is counts.
 
     Raises:
         FileNotFoundError: if a path is not there.
     """
     found = {}
     for path in paths:
-        for student, file in _files(path):
-            found.setdefault(unicodedata.normalize("NFC", student), {})[file.resolve()] = file
+        for entry, file in _files(path):
+            place = file.parent.resolve() / file.name  # a link is no second name of a file
+            found.setdefault(_owner(entry, name), {})[place] = file
     chosen = []
     for student in sorted(found, key=str.casefold):
         files = sorted(found[student].values(), key=lambda file: _rank(file, name))
-        kind = _rank(files[-1], name)[:2]
-        aside = [file.name for file in files[:-1] if _rank(file, name)[:2] == kind]
+        kind = _rank(files[-1], name)[:3]
+        aside = [spelt(file.name) for file in files[:-1] if _rank(file, name)[:3] == kind]
         chosen.append(Submission(student, files[-1], tuple(aside)))
     return chosen
 
 
+def spelt(text):
+    """The text with escapes for what UTF-8 cannot hold, such as names from an older system."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _owner(entry, name):
+    """The student whose file or folder ``entry`` is: as it is called, unless after the lesson."""
+    place = Path(os.path.abspath(entry))
+    called = [place.name if entry.is_dir() and not entry.is_symlink() else place.stem]
+    called += [folder.name for folder in place.parents]
+    of_lesson = name, name.partition("_")[0]  # the latter is nbgrader's folder
+    student = next(word for word in called if word not in of_lesson)
+    return spelt(unicodedata.normalize("NFC", student))
+
+
 def _files(path):
-    if not path.exists():
+    """Pairs of what is a student's, a file or a folder, and a file that it holds."""
+    if not (path.exists() or path.is_symlink()):
         raise FileNotFoundError(f"{path} is not there")
-    if path.is_file():
-        return [(path.stem, path)]
+    if not path.is_dir():
+        return [(path, path)]
     found = []
     for entry in sorted(path.iterdir()):
-        if entry.name.startswith(".") or entry.name in ("__MACOSX", "Thumbs.db", "desktop.ini"):
+        if not _counts(entry.relative_to(path)):
             continue
         if entry.is_dir() and not entry.is_symlink():
             inside = [file for file in entry.rglob("*") if _counts(file.relative_to(entry))]
             inside = [file for file in inside if file.is_symlink() or not file.is_dir()]
-            found += [(entry.name, file) for file in inside] or [(entry.name, entry)]
+            found += [(entry, file) for file in inside] or [(entry, entry)]
         else:
-            found.append((entry.stem, entry))
+            found.append((entry, entry))
     return found
 
 
 def _counts(relative):
-    return not any(part.startswith(".") for part in relative.parts)
+    return not any(part.startswith(".") or part in _NOBODYS for part in relative.parts)
 
 
 def _rank(file, name):
@@ -72,7 +93,8 @@ def _rank(file, name):
         age = file.lstat().st_mtime
     except OSError:
         age = 0.0
-    return file.name.startswith(name), file.suffix == ".ipynb", age, file.name
+    own = file.is_file() and not file.is_symlink()
+    return own, file.name.startswith(name), file.suffix == ".ipynb", age, file.name
 
 
 def content(path):
@@ -109,6 +131,7 @@ def parse(data):
         for cell in nb.cells:
             if not (isinstance(cell.source, str) and isinstance(cell.metadata, dict)):
                 raise TypeError("a cell is not one")
+            cell.source = spelt(cell.source)
         nbformat.v4.upgrade(nb)
     except Exception as error:  # whatever a file that is none brings about
         reason = re.sub("^not a notebook: ", "", str(error).strip()) or type(error).__name__
