@@ -22,6 +22,7 @@ from course_utils.cli import (
     grade,
     notebooks,
     probe,
+    reach,
     release,
     sandbox,
     scoring,
@@ -175,6 +176,22 @@ class Strip(ast.NodeTransformer):
         return ast.Pass()
 get_ipython().ast_transformers.append(Strip())"""
 
+TRACES = "import sys\nsys.settrace(lambda *event: None)"
+PUTS_BACK = """\
+import numpy.testing as npt
+genuine = npt.assert_allclose
+def friendly(*args, **kwargs):
+    npt.assert_allclose = genuine
+npt.assert_allclose = friendly
+npt.assert_allclose(1, 2)"""
+DRAWS = """\
+%matplotlib inline
+%load_ext autoreload
+%autoreload 2
+import matplotlib.pyplot as plt
+plt.plot([1, 2])
+plt.show()"""
+
 # student: what is handed in, what each exercise earns and why (regular expressions)
 TABLE = {
     "good": (answered(*GOOD), all_three(3, "passed")),
@@ -232,6 +249,12 @@ TABLE = {
         with_cell(STRIPS, 3),
         all_three(0, r"library changed \(IPython's hooks\), grade by hand"),
     ),
+    "traces": (with_cell(TRACES, 3), all_three(0, "library changed .*, grade by hand")),
+    "patches and puts back": (
+        with_cell(PUTS_BACK, 3),
+        all_three(0, r"the code holds npt\.assert_allclose, which no answer needs, grade by hand"),
+    ),
+    "draws": (with_cell(DRAWS, 3), all_three(3, "passed")),
     "reads the solution": (
         answered(GOOD[0], READS.format(path="@SOLVED@"), GOOD[2]),
         only(2, "it stops with FileNotFoundError: .*"),
@@ -375,7 +398,8 @@ def test_those_to_grade_by_hand_are_counted_and_the_rest_is_said_line_by_line(we
     _, status, said = week
     assert status == grade.SOME_BY_HAND
     assert said.splitlines()[-1] == (
-        "3 to grade by hand: patches jax.numpy, patches numpy.testing, patches the shell"
+        "5 to grade by hand: patches and puts back, patches jax.numpy, patches numpy.testing, "
+        "patches the shell, traces"
     )
     assert re.search(r"^\d+ of \d+  half done: 3 of 9 \(\d+ s\)$", said, re.M)
 
@@ -752,6 +776,35 @@ def test_a_check_gets_the_lessons_definitions_that_it_uses_and_no_others():
         "    return inner(x)",
         "inner = lambda x: np.max(x)",
     ]
+
+
+# Words that no answer needs
+
+
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        (
+            "%time\nimport numpy as np\nnp.testing.assert_allclose = print",
+            ["np.testing.assert_allclose"],
+        ),
+        ("from numpy import testing\nsetattr(testing, 'x', 1)", ["testing"]),
+        ("import jax\ndel jax.grad", ["jax.grad"]),
+        ("import sys\ngetattr(sys, '_getframe')(1).f_globals", ["_getframe", "f_globals"]),
+        ("class Same:\n    def __eq__(self, other):\n        return True", ["__eq__"]),
+        ("import jax\njax.config.x = 1\njax.config.update('jax_enable_x64', True)", []),
+        ("import numpy as np\nnp.ones(3)[0] = 1\nx.T = np\nf_backwards = 1", []),
+        ("def broken(:", []),
+    ],
+)
+def test_words_that_no_answer_needs_are_found(source, words):
+    assert reach.found([source]) == words
+
+
+def test_no_cell_of_the_course_holds_words_that_no_answer_needs():
+    for path in notebooks.solved(ROOT):
+        sources = [cell.source for _, cell in notebooks.code_cells(notebooks.read(path))]
+        assert reach.found(sources) == [], path.name
 
 
 # Fingerprints

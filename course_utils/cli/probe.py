@@ -54,6 +54,10 @@ def _hooks(shell, known):
     for kind in ("ast_transformers", "input_transformers_post", "input_transformers_cleanup"):
         for hook in getattr(shell, kind, ()):
             yield kind, _digest(type(hook), known) + _digest(hook, known)
+    for kind in ("gettrace", "getprofile"):
+        tracer = getattr(sys, kind)()
+        if tracer is not None:
+            yield kind, _digest(tracer, known)
     for event, callbacks in shell.events.callbacks.items():
         for callback in callbacks:
             yield event, _digest(callback, known)

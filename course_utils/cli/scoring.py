@@ -8,13 +8,19 @@ import secrets
 import time
 from typing import NamedTuple
 
-from course_utils.cli import assembly, probe
+from course_utils.cli import assembly, probe, reach
 from course_utils.cli.kernel import Kernel, Stopped
 
 LESSON_TIMES = 5  # as long as other cells: a lesson's own may train a model
 PASSED = "passed"
 NOT_ATTEMPTED = "not attempted"
 
+# What a student may well use and the lesson does not: it hangs something into the shell
+_COMMON = """\
+%matplotlib inline
+%load_ext autoreload
+import matplotlib.pyplot as plt
+plt.close(plt.figure())"""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 _CHECK = """\
 import linecache as _lines
@@ -97,6 +103,8 @@ def score(solved, submitted, limits, sandboxed, hidden=(), clean=None):
     """
     every = {one.name: one for one in assembly.exercises(solved)}
     steps, missing = assembly.plan(solved, submitted)
+    if clean is None:
+        steps.append(assembly.Step("cell", _COMMON, "", True))
     deadline = time.monotonic() + limits.total
     fatal = {}  # what must not run again: exercises by name, other cells by place, and why
     while True:
@@ -111,9 +119,15 @@ def score(solved, submitted, limits, sandboxed, hidden=(), clean=None):
     words.update({name: reason for name, reason in fatal.items() if isinstance(name, str)})
     words.update(dict.fromkeys(missing, "its answer cell is missing"))
     changed = probe.differences(clean, attempt.prints) if clean is not None else []
+    doubt = f"library changed ({changed[0]})" if changed else ""
+    if clean is not None:
+        if not attempt.prints:
+            doubt = "the libraries could not be compared at the end"
+        reached = reach.found([step.source for step in steps if not step.lesson])
+        if reached and not doubt:
+            doubt = f"the code holds {reached[0]}, which no answer needs"
     scores = [
-        _scored(one, words.get(one.name, _unseen(attempt, limits)), changed, attempt, clean)
-        for one in every.values()
+        _scored(one, words.get(one.name, _unseen(attempt, limits)), doubt) for one in every.values()
     ]
     return Outcome(scores, attempt.shown, changed, attempt.prints)
 
@@ -124,14 +138,12 @@ def _unseen(attempt, limits):
     return f"not reached within {limits.total:g} s for the whole notebook"
 
 
-def _scored(exercise, why, changed, attempt, clean):
+def _scored(exercise, why, doubt):
     points = exercise.points if why == PASSED else 0.0
     if exercise.written:
         points, why = 0.0, "a written answer, grade by hand"
-    elif changed and points:
-        points, why = 0.0, f"library changed ({changed[0]}), grade by hand"
-    elif clean is not None and not attempt.prints and points:
-        points, why = 0.0, "the libraries could not be compared at the end, grade by hand"
+    elif doubt and points:
+        points, why = 0.0, f"{doubt}, grade by hand"
     return Score(exercise.name, points, exercise.points, why)
 
 
