@@ -1,6 +1,7 @@
 """Grading: a table of submissions of every kind, each with the score that it earned and why."""
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -698,6 +699,31 @@ def test_files_of_every_kind_are_rows_and_the_rest_is_graded(scores_without_kern
         assert why == {"good": "passed", "loop0": link, "loop1": link, "pipe": "it is no file"}
 
 
+def test_lists_that_would_fill_the_memory_are_refused_and_brackets_in_text_are_not():
+    nb = answered(*GOOD)
+    sample.cell(nb, "setup").source += "\n# " + "[{" * submissions.MOST + '"'
+    assert submissions.parse(notebooks.dumps(nb).encode()).cells
+    nb.metadata["bomb"] = [[] for _ in range(submissions.MOST)]
+    with pytest.raises(ValueError, match="no notebook .it holds more than 200000 lists"):
+        submissions.parse(notebooks.dumps(nb).encode())
+    start = time.monotonic()
+    with pytest.raises(ValueError, match="no notebook"):
+        submissions.parse(b'\\"' * 10**6)
+    assert time.monotonic() - start < 10, "the time grows as the file does, not as its square"
+
+
+def test_a_cell_that_was_copied_with_its_id_is_no_warning(recwarn, capfd):
+    nb = answered(*GOOD)
+    nb.cells[-1].id = nb.cells[0].id
+    with pytest.warns(
+        nbformat.warnings.DuplicateCellId
+    ):  # otherwise the next lines would show nothing
+        notebooks.reads(json.dumps(nb))
+    recwarn.clear()
+    submissions.parse(json.dumps(nb).encode())
+    assert not recwarn and capfd.readouterr() == ("", "")
+
+
 def test_a_letter_that_no_file_can_hold_costs_nothing():
     nb = answered("return x + 1 if '@' else 0")
     text = notebooks.dumps(nb).replace("@", "\\ud800")
@@ -867,6 +893,14 @@ def test_whatever_a_student_writes_is_text_on_the_page():
     page = feedback.page(evil, "01", scores, shown)
     assert "<script" not in page and page.count("&lt;script&gt;") >= 3
     assert '<th scope="row">1.1</th><td class="number">0</td>' in page
+
+
+def test_a_reason_that_repeats_a_hidden_test_is_left_out():
+    scores = [scoring.Score("1.1", 0.0, 3.0, "it stops with ValueError: assert add_2(40) == 42")]
+    shown = [scoring.Shown("1.1", "answer", "x", [], False)]
+    assert "add_2(40)" in feedback.page("a", "01", scores, shown)
+    page = feedback.page("a", "01", scores, shown, hidden=["assert add_2(40) == 42"])
+    assert "add_2(40)" not in page and page.count("it repeats a hidden test") == 2
 
 
 def test_an_output_that_repeats_a_hidden_test_is_left_out():

@@ -55,6 +55,7 @@ def page(student, assignment, scores, shown=(), hidden=(), notes=()):
         notes: sentences to put below the table.
     """
     secrets = _secrets(hidden)
+    scores = [one._replace(why=_kept(one.why, secrets)) for one in scores]
     total, of = sum(s.points for s in scores), sum(s.of for s in scores)
     rows = "\n".join(
         f'<tr><th scope="row">{_text(s.exercise)}</th><td class="number">{s.points:g}</td>'
@@ -112,6 +113,11 @@ def _secrets(hidden):
     return {line for line in lines if len(line) >= 16}
 
 
+def _kept(text, secrets):
+    """The text, or what stands for it where it repeats a hidden test."""
+    return "(left out: it repeats a hidden test)" if any(s in text for s in secrets) else text
+
+
 def _cells(pieces, secrets):
     from nbformat import v4
 
@@ -143,8 +149,8 @@ def _shortened(output, secrets):
         text = str(data.get("text/plain", ""))
         pictures = {kind: data[kind] for kind in _PICTURES if len(data.get(kind, "")) in _SIZES}
         kept = v4.new_output("display_data", {"text/plain": _cut(text), **pictures})
-    if any(secret in text for secret in secrets):
-        return v4.new_output("stream", name="stdout", text="(left out: it repeats a hidden test)\n")
+    if _kept(text, secrets) != text:
+        return v4.new_output("stream", name="stdout", text=f"{_kept(text, secrets)}\n")
     return kept
 
 

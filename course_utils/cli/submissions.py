@@ -1,15 +1,20 @@
 """The files that students handed in: whose they are, and whether they can be graded at all."""
 
+import contextlib
+import logging
 import os
 import re
 import unicodedata
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 from course_utils.cli import notebooks
 
 LARGEST = 20 * 10**6  # bytes of a submission
+MOST = 200_000  # lists and dictionaries of a notebook: each takes many times its bytes of memory
 
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.S)  # also one without an end
 _NOBODYS = "__MACOSX", "Thumbs.db", "desktop.ini"  # what systems leave behind
 
 
@@ -117,6 +122,15 @@ def content(path):
     return path.read_bytes()
 
 
+@contextlib.contextmanager
+def _silent(log):
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
 def parse(data):
     """The notebook in ``data``, in the newest form that nbformat knows.
 
@@ -125,9 +139,14 @@ def parse(data):
     """
     import nbformat
 
+    bare = _STRING.sub(b"", data)
+    if bare.count(b"{") + bare.count(b"[") > MOST:
+        raise ValueError(f"the file is no notebook (it holds more than {MOST} lists)")
+    log = logging.getLogger("traitlets")  # nbformat's: it may have a line about every cell
     try:
-        nb = notebooks.reads(data.decode("utf-8-sig"))
-        nb = nbformat.from_dict(nb)
+        with warnings.catch_warnings(), _silent(log):
+            warnings.simplefilter("ignore")
+            nb = nbformat.from_dict(notebooks.reads(data.decode("utf-8-sig")))
         for cell in nb.cells:
             if not (isinstance(cell.source, str) and isinstance(cell.metadata, dict)):
                 raise TypeError("a cell is not one")
