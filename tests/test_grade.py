@@ -495,6 +495,37 @@ def test_the_system_refuses_processes_beyond_the_limit_also_when_nobody_watches(
         assert 50 < int((folder / "count").read_text()) < 400
 
 
+@needs_sandbox
+def test_the_empty_folders_of_a_sandbox_take_no_files():
+    """Also not from their owner, who an instructor without root's rights is."""
+    inside = sandbox.ROOT / "course_utils" / "cli"
+    argv = sandbox._bubble(Path("/tmp"), sandbox.Limits(), (), None)
+    code = "import os, sys\nprint(os.listdir(sys.argv[1]))\nopen(sys.argv[1] + '/x', 'w')"
+    argv += [sandbox.PYTHON, "-I", "-S", "-c", code, str(inside)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n" and "Read-only file system" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "place, said",
+    [
+        ("deep/er", "wrote to a folder that is not for it"),
+        ("home/er", "wrote more than 1 MB or 10000 files"),
+    ],
+)
+def test_files_are_counted_at_whatever_depth(place, said, tmp_path):
+    limits = sandbox.Limits(scratch=sandbox.MIB)
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "few").write_bytes(bytes(1000))
+        assert sandbox.trouble(process, tmp_path, limits) is None
+        (tmp_path / place / "many").write_bytes(bytes(2 * sandbox.MIB))
+        assert sandbox.trouble(process, tmp_path, limits) == said
+    finally:
+        process.communicate(b"\n", timeout=60)
+
+
 # Without a sandbox
 
 

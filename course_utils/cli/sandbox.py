@@ -24,6 +24,7 @@ PYTHON = os.path.abspath(sys.executable)
 # to /usr, on systems that merged them
 _LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")
+_MOST_FILES = 10_000  # that a program may keep without a sandbox
 _SPARE_ADDRESSES = 16 * GIB  # XLA and threads reserve far more than they touch
 _SPARE_TASKS = 250  # for threads, which count as processes do
 
@@ -199,16 +200,20 @@ def _bubble(shared, limits, hidden, user):
     for path in [path for path in python if root not in path.parents]:
         command += ["--ro-bind", str(path), str(path)]
         bound.append(path)
+    empty = [root / "course_utils" / "cli"]  # it writes problem sets
     for path in [root, *(Path(path).resolve() for path in hidden)]:
         if any(folder == path or folder in path.parents for folder in bound):
             command += ["--tmpfs", str(path)]
+            empty.append(path)
     for path in [*(path for path in python if root in path.parents), root / "course_utils"]:
         command += ["--ro-bind", str(path), str(path)]
-    command += ["--tmpfs", str(root / "course_utils" / "cli")]  # it writes problem sets
+    command += ["--tmpfs", str(empty[0])]
     if shared != Path("/tmp"):
         command += ["--bind", str(shared), str(shared)]
     command += ["--perms", "0777", "--dir", "/tmp/home", "--chdir", "/tmp/home"]
-    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--"]
+    for path in ["/dev", *empty, "/"]:  # what is written to memory is nobody's, and is not counted
+        command += ["--remount-ro", str(path)]
+    return [*command, "--"]
 
 
 def _python_folders():
@@ -245,11 +250,28 @@ def trouble(process, shared, limits):
         return f"started more than {limits.processes} processes"
     if _memory(tree, shared=True) > limits.memory and _memory(tree, shared=False) > limits.memory:
         return f"used more than {limits.memory / GIB:.3g} GB of memory"
-    with contextlib.suppress(OSError):
-        sizes = [entry.stat(follow_symlinks=False).st_size for entry in os.scandir(str(shared))]
-        if len(sizes) > 50 or sum(sizes) > MIB:
-            return "wrote to a folder that is not for it"
+    files, size = _content(shared, but="home")
+    if files > 50 or size > MIB:
+        return "wrote to a folder that is not for it"
+    files, size = _content(shared / "home")  # there without a sandbox
+    if files > _MOST_FILES or size > limits.scratch:
+        return f"wrote more than {limits.scratch / MIB:.3g} MB or {_MOST_FILES} files"
     return None
+
+
+def _content(folder, but=""):
+    """How many files and folders one holds at whatever depth, and their bytes, the first ones."""
+    count = size = 0
+    for place, folders, files in os.walk(str(folder)):
+        if place == str(folder) and but in folders:
+            folders.remove(but)
+        for name in [*folders, *files]:
+            count += 1
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(place, name)).st_size
+        if count > _MOST_FILES:
+            break
+    return count, size
 
 
 def _memory(processes, shared):
