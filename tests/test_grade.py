@@ -803,6 +803,50 @@ def test_the_steps_of_a_solved_notebook_are_the_lessons_whatever_was_done_to_it(
     )
 
 
+def merged(first, second, nb=None):
+    """A solved copy, one cell of which has taken in another, as an editor does it."""
+    nb = nb or answered(*GOOD)
+    one, other = sample.cell(nb, first), sample.cell(nb, second)
+    one.source += "\n\n" + other.source
+    nb.cells.remove(other)
+    return nb
+
+
+def without_marks():
+    nb = without_metadata()
+    for _, cell in notebooks.code_cells(nb):
+        cell.source = cell.source.replace("# Exercise", "# My answer to")
+    return nb
+
+
+def test_an_answer_that_took_its_check_in_is_still_an_answer():
+    steps, missing = plan(merged("ex-1-2", "ex-1-2-check"))
+    assert (steps, missing) == (STEPS, [])
+    nb = answered(*GOOD)
+    sample.cell(nb, "ex-1-2").source += '\n\ncheck("1.2", add_2, adds_to_zero)'
+    assert plan(nb) == (STEPS, [])
+
+
+def test_two_answers_in_one_cell_are_both_checked():
+    steps, missing = plan(merged("ex-1-1", "ex-1-2"))
+    expected = [step for step in STEPS if step not in ("answer 1.2", "check 1.2")]
+    expected.insert(expected.index("check 1.1") + 1, "check 1.2")
+    assert (steps, missing) == (expected, [])
+
+
+def test_an_answer_without_its_mark_is_known_by_what_it_defines():
+    assert plan(without_marks()) == (STEPS, [])
+    assert plan(without("ex-1-2"))[1] == ["1.2"]
+
+
+def test_what_the_lesson_defines_is_nobodys_answer():
+    solved = lesson()
+    sample.cell(solved, "summary").source += "\ndef add_2(x):\n    return x + 2"
+    nb = notebooks.reads(notebooks.dumps(solved))
+    nb.cells.remove(sample.cell(nb, "ex-1-2"))
+    assert assembly.plan(solved, nb)[1] == ["1.2"]
+
+
 def test_a_cell_of_the_students_own_after_an_answer_comes_before_its_check():
     nb = answered(*GOOD)
     place = nb.cells.index(sample.cell(nb, "ex-1-2-check"))

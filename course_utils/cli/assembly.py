@@ -156,8 +156,9 @@ def plan(solved, submitted):
     """What to execute of a submitted notebook, and which answers it lacks.
 
     The student's code cells keep their order. An answer is known by its grade_id, or else by its
-    first line, ``# Exercise N.M``; a lesson's cell by its id, or else by its text. A lesson's cell
-    that is gone is put back after the one that it followed, because a check may need it.
+    first line, ``# Exercise N.M``, or else by what it defines, also within another answer's cell;
+    a lesson's cell by its id, or else by its text. A lesson's cell that is gone is put back after
+    the one that it followed, because a check may need it.
 
     Returns:
         A list of ``Step``, and the names of the exercises whose answer cell is missing.
@@ -171,7 +172,9 @@ def plan(solved, submitted):
     for cell in _code(submitted):
         told, number = _told(cell), _NUMBER.match(cell.source)
         key = told.get("grade_id")
-        if key in checks or any(_is_check(cell.source, one) for one in every):
+        if key in checks:
+            continue
+        if key not in answers and any(_is_check(cell.source, one) for one in every):
             continue
         if key not in answers:
             key = names.get(number[1].lower()) if number else None
@@ -180,6 +183,8 @@ def plan(solved, submitted):
             key = known or sources.get(cell.source.strip())
         entries.append((key, cell.source))
     _put_back(entries, lesson, answers)
+    given = {(key, cell.source) for key, cell in lesson.items() if key not in answers}
+    guests = _found_by_name(entries, every, given)
     steps = []
     due = []  # exercises whose answer has been, and whose check has not
     last = {key: place for place, (key, _) in enumerate(entries)}
@@ -193,9 +198,44 @@ def plan(solved, submitted):
         steps.append(Step(kind, source, mine[0].name if mine else "", same))
         if last[key] == place:
             due += [Step("check", "", one.name, False) for one in mine]
+        due += [Step("check", "", one.name, False) for one in guests.get(place, ())]
     steps += due
-    present = {key for key, _ in entries}
+    present = {key for key, _ in entries} | {one.answer for some in guests.values() for one in some}
     return steps, [one.name for one in every if one.answer and one.answer not in present]
+
+
+def _found_by_name(entries, every, given):
+    """Give a cell that defines what an exercise lacks to it; return those found in others' cells.
+
+    Args:
+        entries: pairs of a key and a source, changed in place.
+        every: all exercises.
+        given: the entries that are the lesson's own, which answer nothing.
+
+    Returns:
+        The exercises whose answer is in the cell of another one, by the place of that cell.
+    """
+    guests = {}
+    for one in every:
+        if not one.defines or any(key == one.answer for key, _ in entries):
+            continue
+        places = [
+            place
+            for place, entry in enumerate(entries)
+            if entry not in given and _defines(entry[1], one)
+        ]
+        if places:
+            key, source = entries[places[-1]]
+            if key is None:
+                entries[places[-1]] = one.answer, source
+            else:
+                guests.setdefault(places[-1], []).append(one)
+    return guests
+
+
+def _defines(source, exercise):
+    bound = {name for node in _statements(source) for name in _bound_by(node)}
+    return bound.issuperset(exercise.defines)
 
 
 def _code(nb):
@@ -204,7 +244,7 @@ def _code(nb):
 
 def _is_check(source, exercise):
     """Whether a cell is a copy of an exercise's check, whatever became of its metadata."""
-    if exercise.written:
+    if exercise.written or (exercise.defines and _defines(source, exercise)):
         return False
     called = re.search(r"^check\(.+?\)$", exercise.visible, re.M | re.S)
     return source.strip() == exercise.visible.strip() or bool(called and called[0] in source)
