@@ -755,6 +755,15 @@ def test_a_cell_that_was_copied_with_its_id_is_no_warning(recwarn, capfd):
     assert not recwarn and capfd.readouterr() == ("", "")
 
 
+def test_a_name_does_not_steer_the_terminal(scores_without_kernel, course, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    hand_in(tmp_path / "in", {"a\x1b[2Jb": TABLE["good"]})
+    argv = ["1", str(tmp_path / "in"), "--to", str(tmp_path / "out"), "--no-sandbox"]
+    assert grade.main(argv, course) == 0
+    said = capsys.readouterr().out
+    assert "a\ufffd[2Jb: 9 of 9" in said and "\x1b" not in said
+
+
 def test_a_letter_that_no_file_can_hold_costs_nothing():
     nb = answered("return x + 1 if '@' else 0")
     text = notebooks.dumps(nb).replace("@", "\\ud800")

@@ -274,17 +274,26 @@ def main(argv, root=ROOT):
         )
         to = args.to or Path("grades") / name
         assignment = Assignment(name, solved, limits, not args.no_sandbox)
-        by_hand = grade(assignment, args.submissions, to, lambda line: print(line, flush=True))
+        by_hand = grade(assignment, args.submissions, to, _say)
     except (GradeError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(_plain(str(error)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. The same command goes on from here.", file=sys.stderr)
         return 130
     print(f"{to / 'grades.csv'} has the points, {to / 'feedback'} a page for each student.")
     if by_hand:
-        print(f"{len(by_hand)} to grade by hand: {', '.join(by_hand)}")
+        _say(f"{len(by_hand)} to grade by hand: {', '.join(by_hand)}")
     return SOME_BY_HAND if by_hand else 0
+
+
+def _say(line):
+    print(_plain(line), flush=True)
+
+
+def _plain(text):
+    """The text without what would steer a terminal, such as from a file's name."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _parser():
