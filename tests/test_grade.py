@@ -211,6 +211,8 @@ TABLE = {
     "loops and swallows": (answered(GOOD[0], SWALLOWS, GOOD[2]), only(2, "took longer than 4 s")),
     "exits": (answered(GOOD[0], "import os\nos._exit(0)", GOOD[2]), only(2, "stopped its process")),
     "exits in a cell of its own": (with_cell(HARD_CELL, 4), all_three(3, "passed")),
+    "calls exit": (with_cell("exit()", 4), all_three(3, "passed")),
+    "quits": (answered(GOOD[0], "get_ipython().ask_exit()", GOOD[2]), only(2, "stopped its .*")),
     "fills memory": (
         answered(GOOD[0], "data = [bytearray(10**8) for _ in range(100)]\nreturn x + 2", GOOD[2]),
         only(2, "used more than 1 GB of memory"),

@@ -129,6 +129,8 @@ class Kernel:
                     raise Stopped(_too_long(seconds))
                 late, deadline = True, time.monotonic() + _GRACE_SECONDS
                 self._session.send(self._control, "interrupt_request", {})
+        if _asks_to_exit(reply):  # the process would end a moment later, within another cell
+            raise Stopped("stopped its process")
         if reply.get("status") == "ok":
             return Ran(outputs, "", "", late)
         return Ran(outputs, str(reply.get("ename", "error")), str(reply.get("evalue", "")), late)
@@ -194,6 +196,13 @@ class Kernel:
 def _short_folder():
     """Where to make a folder whose sockets' paths stay under 108 bytes; None for the usual."""
     return "/tmp" if len(tempfile.gettempdir().encode()) > 60 else None
+
+
+def _asks_to_exit(reply):
+    """Whether a cell called ``exit`` or ``quit``."""
+    payload = reply.get("payload")
+    payload = payload if isinstance(payload, list) else []
+    return any(isinstance(one, dict) and one.get("source") == "ask_exit" for one in payload)
 
 
 def _too_long(seconds):
