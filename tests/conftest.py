@@ -8,7 +8,10 @@ import jax
 jax.config.update("jax_enable_x64", True)
 
 # A worker takes a whole file, and a long one at the end would run alone: minutes, longest first
-LONG = ("test_colab", "test_students", "test_influence_functions", "test_setup", "test_grade")
+LONG = (
+    *("test_colab", "test_browser", "test_students", "test_influence_functions", "test_grade"),
+    *("test_setup", "test_validation", "test_problem_sets"),
+)
 
 
 def pytest_collection_modifyitems(items):
