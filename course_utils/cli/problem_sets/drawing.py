@@ -75,6 +75,11 @@ def fill(template, **values):
     return _GAP.sub(lambda gap: str(values[gap[1]]), template)
 
 
+def filled(values, **templates):
+    """The ``templates`` by their names, filled with the same ``values``, a dictionary."""
+    return {name: fill(template, **values) for name, template in templates.items()}
+
+
 def shown(value):
     """A number, or a list of them, as source code with six significant digits."""
     if isinstance(value, (list, tuple)):

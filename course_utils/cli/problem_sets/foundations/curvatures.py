@@ -6,7 +6,7 @@ from course_utils.cli.problem_sets.drawing import (
     Draw,
     Exercise,
     drawn_until,
-    fill,
+    filled,
     row_list,
     shown,
     slip_list,
@@ -257,11 +257,7 @@ def make(seed):
         minutes=25,
         points=5,
         variant=dict(output=output, loss=loss, mean=mean, pair=pair),
-        task=fill(TASK, **values),
-        given=fill(GIVEN, **values),
-        answer=fill(ANSWER, **values),
-        check=fill(CHECK, **values),
-        hidden=fill(HIDDEN, **values),
+        **filled(values, task=TASK, given=GIVEN, answer=ANSWER, check=CHECK, hidden=HIDDEN),
     )
 
 

@@ -4,7 +4,7 @@ from course_utils.cli.problem_sets.drawing import (
     Draw,
     Exercise,
     drawn_until,
-    fill,
+    filled,
     row_list,
     shown,
     slip_list,
@@ -289,11 +289,7 @@ def make(seed):
         minutes=25,
         points=5,
         variant=dict(estimator=name, measure=measured),
-        task=fill(TASK, **values),
-        given=fill(GIVEN, **values),
-        answer=fill(ANSWER, **values),
-        check=fill(CHECK, **values),
-        hidden=fill(HIDDEN, **values),
+        **filled(values, task=TASK, given=GIVEN, answer=ANSWER, check=CHECK, hidden=HIDDEN),
     )
 
 

@@ -4,7 +4,7 @@ from course_utils.cli.problem_sets.drawing import (
     Draw,
     Exercise,
     drawn_until,
-    fill,
+    filled,
     row_list,
     shown,
     slip_list,
@@ -212,11 +212,7 @@ def make(seed):
         minutes=15,
         points=4,
         variant=dict(average=average, kind=kind, half=half, penalty_half=penalty_half),
-        task=fill(TASK, **values),
-        given=fill(GIVEN, **values),
-        answer=fill(ANSWER, **values),
-        check=fill(CHECK, **values),
-        hidden=fill(HIDDEN, **values),
+        **filled(values, task=TASK, given=GIVEN, answer=ANSWER, check=CHECK, hidden=HIDDEN),
     )
 
 

@@ -1,6 +1,6 @@
 """Exercise F.7: how the validation error follows a change of the training."""
 
-from course_utils.cli.problem_sets.drawing import Draw, Exercise, fill, row_list
+from course_utils.cli.problem_sets.drawing import Draw, Exercise, filled, row_list
 
 # Training and validation losses of predictions y: LaTeX of one example's loss, code of the mean or
 # sum (with a gap for weights), slope and bend in NumPy
@@ -299,9 +299,5 @@ def make(seed):
         minutes=25,
         points=5,
         variant=dict(fit=fit, validation=valid, knob=knob, quantity=quantity),
-        task=fill(TASK, **values),
-        given=fill(GIVEN, **values),
-        answer=fill(ANSWER, **values),
-        check=fill(CHECK, **values),
-        hidden=fill(HIDDEN, **values),
+        **filled(values, task=TASK, given=GIVEN, answer=ANSWER, check=CHECK, hidden=HIDDEN),
     )

@@ -6,7 +6,7 @@ from course_utils.cli.problem_sets.drawing import (
     Draw,
     Exercise,
     drawn_until,
-    fill,
+    filled,
     row_list,
     shown,
     slip_list,
@@ -206,11 +206,7 @@ def make(seed):
         minutes=20,
         points=4,
         variant=dict(method=name, squares=squares),
-        task=fill(TASK, **values),
-        given=fill(GIVEN, **values),
-        answer=fill(ANSWER, **values),
-        check=fill(CHECK, **values),
-        hidden=fill(HIDDEN, **values),
+        **filled(values, task=TASK, given=GIVEN, answer=ANSWER, check=CHECK, hidden=HIDDEN),
     )
 
 
