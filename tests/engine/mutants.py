@@ -1,8 +1,8 @@
 """Break the package on purpose, one line at a time: each time a test must fail.
 
-    python3 tests/mutants.py            all of them, one after the other
-    python3 tests/mutants.py -n 2       two at a time
-    python3 tests/mutants.py lissa cg   those whose name or file contains one of the words
+    python3 tests/engine/mutants.py            all of them, one after the other
+    python3 tests/engine/mutants.py -n 2       two at a time
+    python3 tests/engine/mutants.py lissa cg   those whose name or file contains one of the words
 
 A mutant is one exact text of one file of the package, what stands there in its place, and a
 sentence saying what is broken then. It is put into a copy of the package in a temporary folder, and
@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "course_utils"
 
 
@@ -529,7 +529,7 @@ def pytest_of(folder: Path, tests: str) -> subprocess.CompletedProcess:
     files, _, words = tests.partition(" -k ")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "-o", "addopts="]
     command += ["-m", "not slow and not browser", "-p", "no:cacheprovider", "--tb=no"]
-    command += [f"tests/{name}" for name in files.split()] + (["-k", words] if words else [])
+    command += [f"tests/engine/{name}" for name in files.split()] + (["-k", words] if words else [])
     told = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=folder, env=told, capture_output=True, text=True)
 
@@ -558,7 +558,7 @@ def tried(mutant: Mutant) -> tuple[Mutant, str, str, float]:
     seconds = time.perf_counter() - began
     if done.returncode == 0:
         return mutant, "SURVIVED", f"no test failed of {mutant.tests}", seconds
-    failed = re.search(r"^FAILED tests/(\S+)", done.stdout, re.MULTILINE)
+    failed = re.search(r"^FAILED tests/engine/(\S+)", done.stdout, re.MULTILINE)
     if done.returncode != 1 or failed is None:
         return mutant, "no verdict", (done.stdout + done.stderr)[-500:], seconds
     return mutant, "killed", failed[1], seconds

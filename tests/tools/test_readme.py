@@ -17,8 +17,8 @@ import pytest
 import sample_lesson as sample
 
 from course_utils.cli import environment, notebooks, sandbox
+from course_utils.cli.environment import ROOT
 
-ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

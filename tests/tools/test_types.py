@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 import course_utils
-from course_utils.cli.environment import interpreter
-
-ROOT = Path(__file__).resolve().parent.parent
+from course_utils.cli.environment import ROOT, interpreter
 
 pytest.importorskip("mypy")
 

@@ -17,7 +17,7 @@ import pytest
 from course_utils.cli import environment, main
 from course_utils.cli.environment import SetupError, ensure
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BEFORE_CHECK = [ROOT / "course_utils/__init__.py", ROOT / "course_utils/__main__.py"]
 BEFORE_CHECK += sorted((ROOT / "course_utils/cli").glob("*.py"))
 PYPROJECT = """\
@@ -87,7 +87,7 @@ def left(root):
 def in_another_process(root, **options):
     """``ensure`` as another process would call it, with the same make-believe installer."""
     code = (
-        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'tests')!r}]\n"
+        f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]\n"
         "import test_setup as t\n"
         "t.environment._create, t.environment.SPACE_MB = t.create_without_pip, 1\n"
         "t.main._become = lambda python, command: 0\n"

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
@@ -15,7 +14,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-ROOT = Path(__file__).resolve().parent.parent
+from course_utils.cli.environment import ROOT
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CORE = PROJECT["dependencies"]
@@ -30,7 +30,7 @@ def pins(path):
 
 
 CONSTRAINTS = pins(ROOT / "constraints.txt")
-COLAB = pins(ROOT / "tests/colab-constraints.txt")
+COLAB = pins(ROOT / "tests/tools/colab-constraints.txt")
 
 
 def machines():
@@ -173,7 +173,7 @@ def test_the_workflow_covers_three_systems_and_every_python():
 def test_the_workflow_tries_colabs_versions_on_colabs_python():
     checkout, python, job = WORKFLOW["jobs"]["colab"]["steps"]
     assert python["with"]["python-version"] == "3.13"
-    assert "tests/test_colab.py" in job["run"]
+    assert "tests/tools/test_colab.py" in job["run"]
 
 
 def test_ci_run_can_be_called_and_runs_everything():

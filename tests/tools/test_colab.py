@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from course_utils.cli import notebooks
+from course_utils.cli.environment import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-PINS = ROOT / "tests/colab-constraints.txt"
+PINS = ROOT / "tests/tools/colab-constraints.txt"
 # what Colab has in whatever version, and what runs the notebooks and the tests here
 TOOLS = ["tqdm", "nbclient", "nbformat", "pytest", "pytest-xdist", "hypothesis"]
 FIRST = notebooks.solved()[0]
@@ -160,7 +160,7 @@ def test_a_notebook_alone_fetches_the_package_and_runs_to_its_end(path, colab, p
 
 
 def test_the_package_passes_its_tests_on_colabs_versions(colab, published):
-    files = [f"tests/test_{name}.py" for name in TESTED]
+    files = [f"tests/engine/test_{name}.py" for name in TESTED]
     files = [name for name in files if (published / name).exists()]
     assert len(files) >= 9
     done = subprocess.run(

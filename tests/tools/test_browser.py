@@ -20,8 +20,8 @@ from typing import NamedTuple
 import pytest
 
 from course_utils.cli import notebooks
+from course_utils.cli.environment import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 SOLVED = notebooks.solved()
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},

@@ -29,8 +29,8 @@ from course_utils.cli import (
     scoring,
     submissions,
 )
+from course_utils.cli.environment import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 NUMBERS = ("1.1", "1.2", "1.3")
 GOOD = tuple(f"return x + {m}" for m in (1, 2, 3))
 SETUP = """\
