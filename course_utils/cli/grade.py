@@ -30,7 +30,7 @@ from course_utils.cli import (
     stamp,
     submissions,
 )
-from course_utils.cli.environment import ROOT
+from course_utils.cli.setup_venv import ROOT
 
 COLUMNS = ("student", "exercise", "points", "of", "why", "file")
 BY_HAND = "grade by hand"

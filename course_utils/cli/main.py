@@ -5,7 +5,7 @@ import subprocess
 import sys
 from importlib import import_module
 
-from course_utils.cli import environment
+from course_utils.cli import setup_venv
 
 USAGE = """\
 usage: python3 -m course_utils JOB [options]          in a clone of the course
@@ -48,7 +48,7 @@ def main(argv):
     """Do the job that ``argv`` names; return its exit status."""
     try:
         return _dispatch(list(argv))
-    except environment.SetupError as error:
+    except setup_venv.SetupError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -65,7 +65,7 @@ def _dispatch(argv):
     if job not in JOBS:
         print(f"There is no job {job!r}.\n\n{USAGE}", file=sys.stderr)
         return 2
-    environment.check_python()
+    setup_venv.check_python()
     if {"-h", "--help"} & set(rest):
         if job in HELP:
             print(HELP[job])
@@ -78,9 +78,9 @@ def _dispatch(argv):
         command = _lab_command(rest)
     else:
         command = [f"course_utils.cli.{job}"] + rest
-    python = environment.ensure(extras)
+    python = setup_venv.ensure(extras)
     if job in HELP:  # the others take paths, which start where the caller stands
-        os.chdir(str(environment.ROOT))
+        os.chdir(str(setup_venv.ROOT))
     return _become(python, ["-m"] + command)
 
 
@@ -114,7 +114,7 @@ def _lab_command(rest):
     # The clone is the root: links to README.md open, a terminal starts where the jobs are called
     command = [
         "jupyterlab",
-        "--ServerApp.root_dir=" + str(environment.ROOT),
+        "--ServerApp.root_dir=" + str(setup_venv.ROOT),
         "--LabApp.default_url=/lab/tree/notebooks",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in rest:
@@ -125,7 +125,7 @@ def _lab_command(rest):
 def _become(python, command):
     """Hand over to ``python command`` as if its environment were activated."""
     env = dict(os.environ)
-    if python == environment.interpreter(environment.ROOT / ".venv"):
+    if python == setup_venv.interpreter(setup_venv.ROOT / ".venv"):
         env["VIRTUAL_ENV"] = str(python.parent.parent)
         env["PATH"] = os.pathsep.join([str(python.parent), env.get("PATH", os.defpath)])
         env.pop("PYTHONHOME", None)

@@ -7,7 +7,7 @@ import re
 import tempfile
 
 from course_utils.cli.compare import WIDGET_VIEW
-from course_utils.cli.environment import ROOT
+from course_utils.cli.setup_venv import ROOT
 
 NAME = re.compile(r"([0-9]{2})_[a-z0-9_]+\.ipynb")
 

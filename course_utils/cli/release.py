@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from course_utils.cli import links, notebooks, stamp
-from course_utils.cli.environment import ROOT
+from course_utils.cli.setup_venv import ROOT
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
 

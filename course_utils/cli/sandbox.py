@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.cli.environment import ROOT
+from course_utils.cli.setup_venv import ROOT
 
 GIB, MIB = 2**30, 2**20
 PYTHON = os.path.abspath(sys.executable)

@@ -11,7 +11,7 @@ import sys
 from typing import NamedTuple
 
 from course_utils.cli import notebooks
-from course_utils.cli.environment import ROOT
+from course_utils.cli.setup_venv import ROOT
 
 _OWNER = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _NAME = r"[A-Za-z0-9._-]+?"

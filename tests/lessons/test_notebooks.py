@@ -10,7 +10,7 @@ import pytest
 import sample_lesson as sample
 
 from course_utils.cli import notebooks, release
-from course_utils.cli.environment import ROOT
+from course_utils.cli.setup_venv import ROOT
 
 SOLVED = notebooks.solved()
 MARKDOWN = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md") if path.exists()]

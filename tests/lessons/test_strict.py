@@ -15,7 +15,7 @@ import pytest
 import sample_lesson as sample
 
 from course_utils.cli import notebooks, pytest_plugin
-from course_utils.cli.environment import ROOT
+from course_utils.cli.setup_venv import ROOT
 
 ARRAY = "array([[0., 0., 0.],\n       [0., 0., 0.]])"
 SHOW = """\

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pytest
 
 from course_utils.cli import notebooks
-from course_utils.cli.environment import ROOT
+from course_utils.cli.setup_venv import ROOT
 
 SOLVED = notebooks.solved()
 SETTINGS = {

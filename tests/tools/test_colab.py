@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.cli import notebooks
-from course_utils.cli.environment import ROOT
+from course_utils.cli.setup_venv import ROOT
 
 PINS = ROOT / "tests/tools/colab-constraints.txt"
 # what Colab has in whatever version, and what runs the notebooks and the tests here

@@ -29,7 +29,7 @@ from course_utils.cli import (
     scoring,
     submissions,
 )
-from course_utils.cli.environment import ROOT
+from course_utils.cli.setup_venv import ROOT
 
 NUMBERS = ("1.1", "1.2", "1.3")
 GOOD = tuple(f"return x + {m}" for m in (1, 2, 3))

@@ -16,8 +16,8 @@ import zipfile
 import pytest
 import sample_lesson as sample
 
-from course_utils.cli import environment, notebooks, sandbox
-from course_utils.cli.environment import ROOT
+from course_utils.cli import notebooks, sandbox, setup_venv
+from course_utils.cli.setup_venv import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -55,8 +55,8 @@ def week(folder):
     (library,) = (folder / ".venv").glob("lib/python*/site-packages")
     (library / "all.pth").write_text(sysconfig.get_path("purelib") + "\n")
     (folder / ".venv" / "share").symlink_to(pathlib.Path(sys.prefix) / "share")
-    stamp = dict(environment._wanted(folder), extras=["lab", "test"])
-    environment._write_stamp(folder / ".venv", stamp)
+    stamp = dict(setup_venv._wanted(folder), extras=["lab", "test"])
+    setup_venv._write_stamp(folder / ".venv", stamp)
     with zipfile.ZipFile(folder / "handed-in.zip", "w") as handed_in:
         handed_in.writestr("Ada.ipynb", notebooks.dumps(sample.lesson()))
         copied = (folder / "notebooks" / "student" / sample.NAME).read_text(encoding="utf-8")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.cli import environment, main
-from course_utils.cli.environment import SetupError, ensure
+from course_utils.cli import main, setup_venv
+from course_utils.cli.setup_venv import SetupError, ensure
 
 ROOT = Path(__file__).resolve().parents[2]
 BEFORE_CHECK = [ROOT / "course_utils/__init__.py", ROOT / "course_utils/__main__.py"]
@@ -35,7 +35,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="signals and scripts as POSIX
 
 
 def create_without_pip(root, venv, held):
-    """Stands for ``environment._create``: half a second sooner, with a ``pip`` that runs a file."""
+    """Stands for ``setup_venv._create``: half a second sooner, with a ``pip`` that runs a file."""
     standard_venv.create(str(venv), symlinks=os.name != "nt", clear=False)
     (library,) = [*venv.glob("lib/python*/site-packages"), *venv.glob("Lib/site-packages")]
     (library / "pip").mkdir()
@@ -51,8 +51,8 @@ def clone(tmp_path, monkeypatch):
     (root / "pyproject.toml").write_text(PYPROJECT)
     (root / "constraints.txt").write_text("alpha==1.5\n")
     installer(root, "")
-    monkeypatch.setattr(environment, "_create", create_without_pip)
-    monkeypatch.setattr(environment, "SPACE_MB", 1)
+    monkeypatch.setattr(setup_venv, "_create", create_without_pip)
+    monkeypatch.setattr(setup_venv, "SPACE_MB", 1)
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     monkeypatch.delenv("CONDA_PREFIX", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))  # no uv
@@ -89,10 +89,10 @@ def in_another_process(root, **options):
     code = (
         f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]\n"
         "import test_setup as t\n"
-        "t.environment._create, t.environment.SPACE_MB = t.create_without_pip, 1\n"
+        "t.setup_venv._create, t.setup_venv.SPACE_MB = t.create_without_pip, 1\n"
         "t.main._become = lambda python, command: 0\n"
-        f"t.environment.ensure.__defaults__ = (t.Path({str(root)!r}),)\n"
-        f"t.environment.ROOT = t.Path({str(root)!r})\n"
+        f"t.setup_venv.ensure.__defaults__ = (t.Path({str(root)!r}),)\n"
+        f"t.setup_venv.ROOT = t.Path({str(root)!r})\n"
         "sys.exit(t.main.main(['lab']))\n"
     )
     return subprocess.Popen(
@@ -143,13 +143,13 @@ def test_an_old_python_is_told_so_in_words():
 
 
 def test_the_version_check_names_what_it_found():
-    environment.check_python((3, 11, 0))
+    setup_venv.check_python((3, 11, 0))
     with pytest.raises(SetupError, match=r"3\.11 or newer; this is Python 3\.10\.13 "):
-        environment.check_python((3, 10, 13, "final", 0))
+        setup_venv.check_python((3, 10, 13, "final", 0))
 
 
 def test_the_commands_import_nothing_but_the_standard_library():
-    names = ["__main__", "cli.main", "cli.environment", "cli.run", "cli.release", "cli.stamp"]
+    names = ["__main__", "cli.main", "cli.setup_venv", "cli.run", "cli.release", "cli.stamp"]
     names += ["cli.grade"]
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
     code += "".join(f"import course_utils.{name}\n" for name in names)
@@ -202,7 +202,7 @@ def test_only_a_changed_requirement_installs_again(clone, file, old, new, again)
 
 
 def breaks_python(root):
-    environment.interpreter(root / ".venv").unlink()
+    setup_venv.interpreter(root / ".venv").unlink()
 
 
 def breaks_stamp(root):
@@ -210,15 +210,15 @@ def breaks_stamp(root):
 
 
 def leaves_it_unfinished(root):
-    environment._write_stamp(root / ".venv", {"unfinished": True, "extras": ["lab"]})
+    setup_venv._write_stamp(root / ".venv", {"unfinished": True, "extras": ["lab"]})
 
 
 def comes_from_another_python(root):
-    environment._write_stamp(root / ".venv", dict(stamp(root), python="3.9"))
+    setup_venv._write_stamp(root / ".venv", dict(stamp(root), python="3.9"))
 
 
 def comes_from_another_folder(root):
-    environment._write_stamp(root / ".venv", dict(stamp(root), root="/elsewhere"))
+    setup_venv._write_stamp(root / ".venv", dict(stamp(root), root="/elsewhere"))
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_damaged_environment_is_repaired(clone, damage, anew):
     (clone / ".venv/mine.txt").touch()
     damage(clone)
     assert ensure(["lab"], clone) == python
-    assert environment._version_of(python) == environment._minor()
+    assert setup_venv._version_of(python) == setup_venv._minor()
     assert len(calls(clone)) == 2
     assert (clone / ".venv/mine.txt").exists() != anew
     assert stamp(clone)["root"] == str(clone) and left(clone) == [".venv", ".venv.lock"]
@@ -244,7 +244,7 @@ def test_a_damaged_environment_is_repaired(clone, damage, anew):
 
 def test_an_environment_of_another_python_is_made_anew(clone, monkeypatch, capsys):
     ensure(["lab"], clone)
-    monkeypatch.setattr(environment, "_minor", lambda: "3.99")
+    monkeypatch.setattr(setup_venv, "_minor", lambda: "3.99")
     ensure(["lab"], clone)
     assert "it was made by Python 3." in capsys.readouterr().out
 
@@ -319,7 +319,7 @@ def test_a_failed_renewal_keeps_the_old_environment(clone):
 
 
 def test_a_disk_with_too_little_room_is_refused_before_anything_is_made(clone, monkeypatch):
-    monkeypatch.setattr(environment, "SPACE_MB", 10**12)
+    monkeypatch.setattr(setup_venv, "SPACE_MB", 10**12)
     with pytest.raises(SetupError, match=r"needs about 1000000000000 MB, and .* has \d+ MB"):
         ensure(["lab"], clone)
     assert left(clone) == [".venv.lock"] and not calls(clone)
@@ -329,13 +329,13 @@ def test_a_folder_that_cannot_be_written_is_named(clone, monkeypatch):
     def refuse(root):
         raise PermissionError(13, "Permission denied", str(root / ".venv.lock"))
 
-    monkeypatch.setattr(environment, "_lock", refuse)
+    monkeypatch.setattr(setup_venv, "_lock", refuse)
     with pytest.raises(SetupError, match=r"\.venv\.lock cannot be written \(Permission denied\)"):
         ensure(["lab"], clone)
 
 
 def test_a_python_without_ensurepip_names_the_package_to_install(clone, monkeypatch):
-    monkeypatch.setattr(environment, "find_spec", lambda name: None)
+    monkeypatch.setattr(setup_venv, "find_spec", lambda name: None)
     with pytest.raises(SetupError, match=r"no ensurepip.*\n.*sudo apt install python3\.\d+-venv"):
         ensure(["lab"], clone)
     assert left(clone) == [".venv.lock"]
@@ -381,14 +381,14 @@ def test_pip_takes_over_where_uv_fails(clone, capsys):
 def test_uv_makes_the_environment_where_ensurepip_is_missing(clone, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("PATH", str(clone.parent / "bin"))
-    monkeypatch.setattr(environment, "find_spec", lambda name: None)
+    monkeypatch.setattr(setup_venv, "find_spec", lambda name: None)
     put_uv_on_path(clone)
     installer(
         clone,
         "import venv\nif sys.argv[1] == 'venv':\n"
         "    assert '--seed' in sys.argv\n    venv.create(sys.argv[-1], symlinks=True)",
     )
-    monkeypatch.setattr(environment, "SPACE_MB", 1)
+    monkeypatch.setattr(setup_venv, "SPACE_MB", 1)
     ensure(["lab"], clone)
     assert [c.split()[1] for c in calls(clone)] == ["venv", "pip"]
 
@@ -488,27 +488,27 @@ def test_what_an_environment_lacks_is_named(clone, monkeypatch):
 
     monkeypatch.setattr(metadata, "version", version)
     monkeypatch.setattr(metadata, "distributions", lambda name: [Editable()])
-    assert environment.unmet(clone, ["test"]) == []
-    assert environment.unmet(clone, ["lab", "test", "browser"]) == ["delta>=4", "beta>=2"]
-    assert environment.unmet(clone, ["cuda"]) == ["alpha[cuda]>=1"]
+    assert setup_venv.unmet(clone, ["test"]) == []
+    assert setup_venv.unmet(clone, ["lab", "test", "browser"]) == ["delta>=4", "beta>=2"]
+    assert setup_venv.unmet(clone, ["cuda"]) == ["alpha[cuda]>=1"]
     monkeypatch.setattr(metadata, "distributions", lambda name: [])
-    assert environment.unmet(clone, []) == [f"course_utils from {clone}"]
+    assert setup_venv.unmet(clone, []) == [f"course_utils from {clone}"]
 
 
 def test_versions_are_compared_by_number():
     numbers = ["0.9", "0.10.2", "1", "1.0.1", "2.0rc1", "26.3"]
-    assert sorted(numbers[::-1], key=environment._release) == numbers
-    assert environment._release("3.0.0") == environment._release("3")
+    assert sorted(numbers[::-1], key=setup_venv._release) == numbers
+    assert setup_venv._release("3.0.0") == setup_venv._release("3")
 
 
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
 def test_an_activated_environment_that_has_everything_is_used(clone, monkeypatch, variable):
     monkeypatch.setenv(variable, sys.prefix)
-    monkeypatch.setattr(environment, "unmet", lambda root, extras: [])
+    monkeypatch.setattr(setup_venv, "unmet", lambda root, extras: [])
     assert ensure(["lab"], clone) == Path(sys.executable)
     assert left(clone) == []
-    monkeypatch.setattr(environment, "unmet", lambda root, extras: ["beta>=2"])
-    assert ensure(["lab"], clone) == environment.interpreter(clone / ".venv")
+    monkeypatch.setattr(setup_venv, "unmet", lambda root, extras: ["beta>=2"])
+    assert ensure(["lab"], clone) == setup_venv.interpreter(clone / ".venv")
 
 
 # The command line
@@ -527,7 +527,7 @@ def handed_over(monkeypatch):
         seen["command"] = [str(python), *command]
         return 7
 
-    monkeypatch.setattr(environment, "ensure", fake_ensure)
+    monkeypatch.setattr(setup_venv, "ensure", fake_ensure)
     monkeypatch.setattr(main, "_become", fake_become)
     monkeypatch.setattr(main, "_workers", lambda: 2)
     monkeypatch.chdir(ROOT)
@@ -584,7 +584,7 @@ def test_without_a_job_the_jobs_are_listed(argv, capsys):
 
 @pytest.mark.parametrize("job", main.JOBS)
 def test_each_job_explains_itself_before_anything_is_set_up(job, monkeypatch, capsys):
-    monkeypatch.setattr(environment, "ensure", None)
+    monkeypatch.setattr(setup_venv, "ensure", None)
     try:
         status = main.main([job, "--help"])
     except SystemExit as end:  # argparse
@@ -602,7 +602,7 @@ def test_a_set_up_that_fails_prints_its_sentence_and_exits_with_1(monkeypatch, c
     def fail(extras):
         raise SetupError("no room")
 
-    monkeypatch.setattr(environment, "ensure", fail)
+    monkeypatch.setattr(setup_venv, "ensure", fail)
     assert main.main(["lab"]) == 1
     assert capsys.readouterr() == ("", "no room\n")
 
@@ -626,7 +626,7 @@ def test_a_job_runs_as_if_its_environment_were_activated(monkeypatch):
 
     monkeypatch.setattr(os, "execve", execve)
     monkeypatch.setenv("PATH", "/usr/bin")
-    python = environment.interpreter(ROOT / ".venv")
+    python = setup_venv.interpreter(ROOT / ".venv")
     with pytest.raises(SystemExit):
         main._become(python, ["-c", "pass"])
     assert seen["VIRTUAL_ENV"] == str(ROOT / ".venv")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import course_utils
-from course_utils.cli.environment import ROOT, interpreter
+from course_utils.cli.setup_venv import ROOT, interpreter
 
 pytest.importorskip("mypy")
 

@@ -11,8 +11,8 @@ import re
 import textwrap
 
 from course_utils.cli import notebooks, release, stamp
-from course_utils.cli.environment import ROOT
 from course_utils.cli.problem_sets import foundations
+from course_utils.cli.setup_venv import ROOT
 
 SETS = {"foundations": foundations}
 MIN_SEED_BYTES = 16
