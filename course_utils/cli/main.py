@@ -37,7 +37,7 @@ Run the tests: the package's, and every notebook from top to bottom against its 
 
   --all    add the slow ones: student copies, Colab's package versions, a real browser
   --gpu    add JAX's CUDA build (Linux, NVIDIA) to the environment
-  others   go to pytest: -k cg, -x, tests/engine/test_solvers.py, -n 0 (no parallel workers), ...""",
+  others   go to pytest: -k cg, -x, tests/engine, -n 0 (no parallel workers), ...""",
 }
 JOBS = ("lab", "test", "run", "release", "grade", "stamp", "bench")
 # pytest's options that parallel workers would contradict

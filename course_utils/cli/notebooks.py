@@ -13,6 +13,7 @@ NAME = re.compile(r"([0-9]{2})_[a-z0-9_]+\.ipynb")
 
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _CELL_KEYS = ("nbgrader", "tags")
+_HIDDEN = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # to JupyterLab, to Colab
 _PICTURE_KEYS = ("alt", "height", "width")
 _BAR = re.compile(r".*[0-9]%\|.*|.*[0-9]it \[.*\].*")  # tqdm's, with and without a known end
 # what XLA, CUDA and JAX's choice of a device log on some machines, whatever the notebook does
@@ -87,6 +88,11 @@ def label(position, cell):
     return f"cell {position} ({cell.get('id', 'no id')}: {begins.strip()[:48]})"
 
 
+def is_folded(cell):
+    """Whether a reader sees the cell's output and has to click for its code."""
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+
+
 def code_hash(nb):
     """A fingerprint of all code in the notebook."""
     text = "\0".join(cell.source for _, cell in code_cells(nb))
@@ -114,7 +120,8 @@ def is_noise(output):
 def tidy(nb):
     """Bring a notebook into its stored form, in place, its outputs' content untouched.
 
-    One kernel name; no ids or state of widgets, no timings, no editor's settings, no progress bars;
+    One kernel name; no ids or state of widgets, no timings, no progress bars, of an editor's
+    settings only that a cell's code is folded;
     the cells that ran are counted from 1; adjacent pieces of printed text are one; a picture keeps
     its text alternative.
     The stored hash stays: only a run, or a change that keeps outputs right, may renew it.
@@ -128,6 +135,8 @@ def tidy(nb):
     nb.nbformat, nb.nbformat_minor = 4, 5
     for cell in nb.cells:
         kept = {key: cell.metadata[key] for key in _CELL_KEYS if cell.metadata.get(key)}
+        if is_folded(cell):
+            kept |= _HIDDEN
         cell.metadata = nbformat.from_dict(kept)
     count = 0
     for _, cell in code_cells(nb):

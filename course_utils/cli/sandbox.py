@@ -159,7 +159,7 @@ def _environment(home):
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUTF8": "1",
         "JAX_PLATFORMS": "cpu",
-        "COURSE_GRADE": "1",  # checks raise
+        "NBGRADER_EXECUTION": "autograde",  # checks raise
     }
 
 

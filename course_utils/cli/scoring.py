@@ -24,7 +24,7 @@ plt.close(plt.figure())"""
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 _CHECK = """\
 import linecache as _lines
-__import__("os").environ["COURSE_GRADE"] = "1"
+__import__("os").environ["NBGRADER_EXECUTION"] = "autograde"
 _lines.cache[{file!r}] = len({visible!r}), None, {visible!r}.splitlines(True), {file!r}
 exec(compile({visible!r}, {file!r}, "exec"), globals())
 print({seen!r})

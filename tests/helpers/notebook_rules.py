@@ -17,6 +17,7 @@ MAX_BYTES = 500_000
 MAX_LINE = 80  # a phone, Colab's column, a slide
 MAX_SETUP_LINES = 12
 MIN_ALT = 20
+MAX_CHECK_LINES = 6  # what a check tries stands in course_utils/exercises
 
 RULES = {}
 
@@ -290,6 +291,38 @@ def reads_its_figures_aloud(lesson):
     return found
 
 
+def printed(cell):
+    """What a cell prints, as one text."""
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+@rule
+def prints_no_answer_under_a_slider(lesson):
+    """What a slider shows is told in a fold or after the next heading, not by the cell below."""
+    found, slider = [], None
+    for i, cell in lesson.cells:
+        if cell.cell_type == "markdown":
+            if re.search(r"^#{1,6} ", _without_fences(cell.source), re.M):
+                slider = None
+        elif slider and printed(cell).strip():
+            found.append(says(i, cell, f"prints before the next heading what {slider} is to show"))
+        elif "widgets.Explorer(" in cell.source:
+            slider = cell.id
+    return found
+
+
+@rule
+def folds_the_code_that_would_spoil_a_prediction(lesson):
+    """An alternative text says what the figure shows, so its cell is folded below a prediction."""
+    found, asked = [], False
+    for i, cell in lesson.cells:
+        if cell.cell_type == "markdown":
+            asked = "**Predict" in cell.source
+        elif asked and "alt=" in cell.source and not notebooks.is_folded(cell):
+            found.append(says(i, cell, "shows its alt text below a **Predict**: fold its code"))
+    return found
+
+
 # --- its parts ------------------------------------------------------------------------------------
 
 
@@ -349,7 +382,7 @@ def begins_with_the_bootstrap_and_the_setup(lesson):
             found.append(says(i, bootstrap, f"should be the bootstrap cell, and has no {part}"))
     if "plotting.use_course_style()" not in setup.source:
         found.append(says(j, setup, "should be the setup, and has no plotting.use_course_style()"))
-    if "from course_utils.checks import check, summary" not in setup.source:
+    if "from course_utils.exercises import check, summary" not in setup.source:
         found.append(says(j, setup, "should be the setup, and does not import check and summary"))
     lines = [line for line in setup.source.splitlines() if line.strip()]
     if len(lines) > MAX_SETUP_LINES:
@@ -509,18 +542,22 @@ def _check_problems(cell, n, m):
         return [*found, f"{cell.id}: no hidden tests between their markers"]
     if after.strip():
         found.append(f"{cell.id}: something follows the hidden tests")
+    lines = [line for line in cell.source.splitlines() if line.strip()]
+    if len(lines) > MAX_CHECK_LINES:
+        found.append(f"{cell.id}: {len(lines)} lines; {MAX_CHECK_LINES} are the limit of a check")
     if not re.search(rf'\bcheck\(\s*"{n}\.{m}",', visible):
         found.append(f'{cell.id}: no visible check("{n}.{m}", …)')
     tree = ast.parse(hidden)
     asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    if not asserts and not any(call.startswith("np.testing.assert_") for call in calls(tree)):
+    tests = ("np.testing.assert_", "hidden_tests")
+    if not asserts and not any(call.startswith(tests) for call in calls(tree)):
         found.append(f"{cell.id}: the hidden tests assert nothing")
     if {"check", "summary"} & set(calls(tree)):
         found.append(f"{cell.id}: hidden tests that use check pass where a copy replaces check")
     last = tree.body[-1] if tree.body else None
-    if isinstance(last, ast.Expr) and not ast.unparse(last).startswith("np.testing.assert_"):
+    if isinstance(last, ast.Expr) and not ast.unparse(last).startswith(tests):
         found.append(f"{cell.id}: it ends in a value, which nbgrader takes for a score")
-    said = "".join(output.get("text", "") for output in cell.outputs)
+    said = printed(cell)
     if f"Exercise {n}.{m}: passed" not in said:
         found.append(
             f"{cell.id}: the solution does not pass its check: {said.strip() or 'no output'}"

@@ -34,7 +34,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from course_utils import plotting
-from course_utils.checks import check, summary
+from course_utils.exercises import check, expect, summary
 
 plotting.use_course_style()"""
 
@@ -68,11 +68,8 @@ def add_{m}(x):
     ### END SOLUTION'''
 
 CHECK = """\
-def adds_to_zero(f):
-    assert f(0) == {m}, "Start from nothing: what is left of the sum?"
-
-
-check("1.{m}", add_{m}, adds_to_zero)
+adds = lambda f: expect(f(0), {m}, "Start from nothing: what is left of the sum?")
+check("1.{m}", add_{m}, adds)
 ### BEGIN HIDDEN TESTS
 assert add_{m}(40) == 40 + {m}
 np.testing.assert_allclose(add_{m}(np.arange(3)), np.arange(3) + {m})

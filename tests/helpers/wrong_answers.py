@@ -1,17 +1,21 @@
-"""Wrong answers that students give, what is said of them, and how both are tried in a notebook.
+"""Wrong answers that students give, what is said of them, and how both are tried.
 
 One module for each notebook, ``nb00`` for the first, holds ``EXERCISES``: an ``Exercise`` for each
-number. ``put_into`` lets a notebook try them all while it runs, at the place where a student would;
-``taken_out`` has what was printed and raised, and ``problems`` judges it.
+number. ``tried`` runs an answer against the package's cases, without a kernel.
 """
 
+import contextlib
 import importlib
-import inspect
-import json
+import io
+import linecache
+import os
 import textwrap
+import warnings
 from typing import NamedTuple
+from unittest import mock
 
-import nbformat
+from course_utils import exercises
+from course_utils.cli import assembly
 
 
 class Wrong(NamedTuple):
@@ -32,7 +36,10 @@ class Wrong(NamedTuple):
 
 
 class Exercise(NamedTuple):
-    """The ``def`` line of an exercise's function, wrong bodies for it, and right ones."""
+    """The ``def`` line of an exercise's function, wrong bodies for it, and right ones.
+
+    Bodies may use what the notebook imports or defines before the exercise.
+    """
 
     signature: str
     wrong: list[Wrong]
@@ -61,114 +68,85 @@ class Told(NamedTuple):
 
 def exercises_of(path):
     """The exercises, by number, that are stored for the notebook in ``path``."""
-    return importlib.import_module(f"wrong_answers.nb{path.name[:2]}").EXERCISES
+    return importlib.import_module(f"nb{path.name[:2]}").EXERCISES
 
 
 def cell_name(number):
     return "ex-" + number.replace(".", "-")
 
 
-def put_into(nb, solved, exercises):
-    """Put before each answer cell of ``nb`` one that tries all answers to it, and its solution.
+def given(solved, number, exercise):
+    """Code that binds what answers may use: a notebook's imports and definitions before them."""
+    lesson = []
+    for cell in solved.cells:
+        if cell.id == cell_name(number):
+            answers = [cell.source, *map(exercise.source, bodies(exercise))]
+            break
+        if cell.cell_type == "code":
+            lesson.append(cell.source)
+    return assembly.restoring(lesson, "\n".join(answers), ())
 
-    Each is held against the whole check of the ``solved`` notebook, hidden tests included.
+
+def bodies(exercise):
+    return [*(wrong.body for wrong in exercise.wrong), *exercise.right]
+
+
+def tried(number, function, source, given):
+    """Run the code of an answer, and hold its ``function`` against all cases: a ``Told``.
+
+    Args:
+        number: the exercise's.
+        function: the name of the function that ``source`` defines.
+        source: the answer.
+        given: code that runs before it.
     """
-    cells = {cell.id: cell.source for cell in solved.cells}
-    trials = {}
-    for number, exercise in exercises.items():
-        name = cell_name(number)
-        bodies = [*(wrong.body for wrong in exercise.wrong), *exercise.right]
-        answers = [cells[name], *map(exercise.source, bodies)]
-        trials[name] = "\n".join(
-            [
-                inspect.getsource(try_answers),
-                f"try_answers({answers!r}, {cells[name + '-check']!r}, globals())",
-            ]
-        )
-    nb.cells = [
-        part
-        for cell in nb.cells
-        for part in (
-            [nbformat.v4.new_code_cell(trials[cell.id], id=f"{cell.id}-trials")]
-            if cell.id in trials
-            else []
-        )
-        + [cell]
-    ]
+    file = f"<answer {number} {hash(source)}>"
+    linecache.cache[file] = len(source), None, source.splitlines(True), file
+    printed, error, names = io.StringIO(), None, {}
+    with (
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+        mock.patch.dict(os.environ, NBGRADER_EXECUTION="validate"),
+        mock.patch.dict(exercises._results),
+    ):
+        warnings.simplefilter("ignore")
+        exec(given, names)
+        try:
+            exec(compile(source, file, "exec"), names)
+            exercises.check(number, names[function])
+            exercises.hidden_tests(number, names[function])
+        except Exception as caught:
+            error = f"{type(caught).__name__}: {caught}"
+    return Told(printed.getvalue(), error)
 
 
-def try_answers(answers, check_cell, names):
-    """Run each answer and then its check in the namespace ``names``, which is left as it was.
+def problems(number, exercise, solution, given):
+    """One line for each answer that is judged wrongly, or whose message lacks its words.
 
-    Prints a list with a pair for each answer: what was printed, and the error or None. It runs in
-    a notebook's kernel, from its source alone.
+    Args:
+        number: the exercise's.
+        exercise: its stored answers.
+        solution: the source of the notebook's own answer.
+        given: code that runs before each.
     """
-    import contextlib
-    import io
-    import json
-    import os
-    import warnings
-
-    from course_utils import checks
-
-    def run(source):
-        file = get_ipython().compile.cache(source)  # noqa: F821  (so that messages quote lines)
-        exec(compile(source, file, "exec"), names)
-
-    told, before, results = [], dict(names), dict(checks._results)
-    os.environ["COURSE_GRADE"] = "1"
-    for answer in answers:
-        printed, error = io.StringIO(), None
-        with (
-            contextlib.redirect_stdout(printed),
-            contextlib.redirect_stderr(io.StringIO()),
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")
-            try:
-                run(answer)
-                run(check_cell)
-            except Exception as caught:
-                error = f"{type(caught).__name__}: {caught}"
-        names.clear()
-        names.update(before)
-        told.append((printed.getvalue(), error))
-    del os.environ["COURSE_GRADE"]
-    checks._results.clear()
-    checks._results.update(results)
-    print(json.dumps(told))
-
-
-def taken_out(nb, exercises):
-    """Remove the cells that ``put_into`` put; give, by number, a ``Told`` for each answer."""
-    told = {}
-    for number in exercises:
-        name = f"{cell_name(number)}-trials"
-        (cell,) = [cell for cell in nb.cells if cell.id == name]
-        text = "".join(output.text for output in cell.outputs)
-        told[number] = [Told(*pair) for pair in json.loads(text)]
-        nb.cells.remove(cell)
-    return told
-
-
-def problems(exercises, told):
-    """One line for each answer that was judged wrongly, or whose message lacks its words."""
+    function = exercise.signature.removeprefix("def ").partition("(")[0]
     found = []
-    for number, exercise in exercises.items():
-        solution, *others = told[number]
-        count = len(exercise.wrong)
-        for i, one in enumerate([solution, *others[count:]]):
-            if one.error is not None:
-                which = f"right answer {i}" if i else "the solution"
-                found.append(f"exercise {number}: {which} is refused: {one.printed}{one.error}")
-        for wrong, one in zip(exercise.wrong, others[:count]):
-            said = " ".join(one.message.split())
-            where = f"exercise {number}, {wrong.mistake}"
-            if one.error is None:
-                found.append(f"{where}: accepted")
-            elif wrong.says is not None and wrong.says not in said:
-                found.append(f"{where}: no {wrong.says!r} in the message: {said}")
-            elif wrong.hidden != one.passed_the_visible_cases:
-                stage = "hidden tests" if one.passed_the_visible_cases else "visible cases"
-                found.append(f"{where}: refused by the {stage}: {said}")
+    rights = [solution, *map(exercise.source, exercise.right)]
+    for i, source in enumerate(rights):
+        told = tried(number, function, source, given)
+        if told.error is not None:
+            which = f"right answer {i}" if i else "the solution"
+            found.append(f"exercise {number}: {which} is refused: {told.printed}{told.error}")
+    for wrong in exercise.wrong:
+        told = tried(number, function, exercise.source(wrong.body), given)
+        said = " ".join(told.message.split())
+        where = f"exercise {number}, {wrong.mistake}"
+        if told.error is None:
+            found.append(f"{where}: accepted")
+        elif wrong.says is not None and wrong.says not in said:
+            found.append(f"{where}: no {wrong.says!r} in the message: {said}")
+        elif wrong.hidden != told.passed_the_visible_cases:
+            stage = "hidden tests" if told.passed_the_visible_cases else "visible cases"
+            found.append(f"{where}: refused by the {stage}: {said}")
     return found

@@ -37,7 +37,7 @@ SETUP = """\
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils.checks import check, summary"""
+from course_utils.exercises import check, summary"""
 
 pytestmark = pytest.mark.skipif(
     sys.platform not in ("linux", "darwin"), reason="grading needs Linux or macOS"
@@ -411,7 +411,7 @@ def test_those_to_grade_by_hand_are_counted_and_the_rest_is_said_line_by_line(we
 @pytest.mark.slow
 def test_a_submission_sees_the_package_and_nothing_beside_it(week):
     page = (week[0] / "feedback" / "snoops.html").read_text(encoding="utf-8")
-    assert "COURSE_GRADE" in page, "it printed its environment"
+    assert "NBGRADER_EXECUTION" in page, "it printed its environment"
     assert "COURSE_SECRET" not in page and "a secret of the instructor" not in page
     assert not re.search(r"^could write to", page, re.M)
     assert re.search(r"^beside the package: course_utils$", page, re.M)
@@ -934,21 +934,21 @@ def test_a_replaced_function_is_found_wherever_a_module_keeps_it(monkeypatch):
 
 
 def test_other_code_in_the_same_function_is_found(monkeypatch):
-    from course_utils import checks
+    from course_utils import exercises
 
     clean = probe.fingerprints()
-    monkeypatch.setattr(checks.summary, "__code__", (lambda: None).__code__)
-    assert probe.differences(clean, probe.fingerprints()) == ["course_utils.checks.summary"]
+    monkeypatch.setattr(exercises.summary, "__code__", (lambda: None).__code__)
+    assert probe.differences(clean, probe.fingerprints()) == ["course_utils.exercises.summary"]
 
 
 def test_a_name_that_hides_one_of_pythons_own_is_found_and_a_new_one_is_not(monkeypatch):
-    from course_utils import checks
+    from course_utils import exercises
 
     clean = probe.fingerprints()
-    monkeypatch.setattr(checks, "helper", len, raising=False)
+    monkeypatch.setattr(exercises, "helper", len, raising=False)
     assert probe.differences(clean, probe.fingerprints()) == []
-    monkeypatch.setattr(checks, "isinstance", len, raising=False)
-    assert probe.differences(clean, probe.fingerprints()) == ["course_utils.checks.isinstance"]
+    monkeypatch.setattr(exercises, "isinstance", len, raising=False)
+    assert probe.differences(clean, probe.fingerprints()) == ["course_utils.exercises.isinstance"]
 
 
 # What is written

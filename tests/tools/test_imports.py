@@ -15,7 +15,7 @@ ROOM = Path(course_utils.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.iter_modules(course_utils.__path__))
 NUMERIC = {"trees", "curvature", "_certificates", "_series", "solvers", "_problem", "_cache"}
 NUMERIC |= {"sharding", "_kept_scores", "_results", "influence_functions", "validation"}
-TEACHING = {"plotting", "widgets", "checks"}
+TEACHING = {"plotting", "widgets", "exercises"}
 # The arrows of the package: who may import whom.
 MAY_IMPORT = {
     "trees": set(),
@@ -52,7 +52,7 @@ MAY_IMPORT = {
     "models": set(),
     "data": set(),
     "plotting": set(),
-    "checks": set(),
+    "exercises": set(),
 }
 
 

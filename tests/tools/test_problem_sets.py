@@ -388,11 +388,11 @@ def test_one_classs_solutions_fail_the_hidden_tests_of_another():
 
 @pytest.mark.slow
 def test_both_notebooks_run_in_a_kernel_and_the_solved_one_passes_as_graded(monkeypatch):
-    monkeypatch.setenv("COURSE_GRADE", "1")
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     nb = problem_sets.solved("foundations", SEEDS[3], ADDRESS)
     run.execute(nb, stamp.ROOT)
     assert cell(nb, "summary").outputs[0].text == "7 of 7 exercises pass.\n"
-    monkeypatch.delenv("COURSE_GRADE")
+    monkeypatch.delenv("NBGRADER_EXECUTION")
     nb = problem_sets.student("foundations", SEEDS[3], ADDRESS)
     run.execute(nb, stamp.ROOT)
     assert cell(nb, "summary").outputs[0].text.startswith("0 of 7 exercises pass.\n")

@@ -285,7 +285,7 @@ def test_the_configuration_of_nbgrader_leaves_the_environment_alone(monkeypatch)
     """JupyterLab reads it as well, and checks that raise would stop every student's Run all."""
     from traitlets.config import PyFileConfigLoader
 
-    monkeypatch.delenv("COURSE_GRADE", raising=False)
+    monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
     before = dict(os.environ)
     config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
     assert config.ClearSolutions.code_stub["python"] == release.CODE_STUB

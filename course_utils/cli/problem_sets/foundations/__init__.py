@@ -50,7 +50,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from course_utils import curvature, training
-from course_utils.checks import check, summary
+from course_utils.exercises import check, summary
 
 jax.config.update("jax_enable_x64", True)  # 64 bits: little rounding
 jax.config.update("jax_default_matmul_precision", "highest")  # on GPUs too"""
