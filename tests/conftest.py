@@ -3,18 +3,31 @@
 It is switched on here alone: an environment variable would reach the notebooks' kernels.
 """
 
+import os
+import sys
+
 import jax
+import numpy as np
+import pytest
 
 jax.config.update("jax_enable_x64", True)
 
-# A worker takes a whole file, and a long one at the end would run alone: minutes, longest first
-LONG = (
-    *("test_colab", "test_browser", "test_students", "test_influence_functions", "test_grade"),
-    *("test_setup", "test_validation", "test_problem_sets"),
-)
 
-
-def pytest_collection_modifyitems(items):
-    """Put the longest files first."""
-    place = {name: k for k, name in enumerate(LONG)}
-    items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))
+@pytest.fixture(autouse=True)
+def settings_are_put_back():
+    """Undo what a test changes for the whole process: in JAX, NumPy, matplotlib, variables."""
+    folder, variables, flags = os.getcwd(), dict(os.environ), dict(jax.config.values)
+    errors, printing = np.geterr(), np.get_printoptions()
+    style = dict(sys.modules["matplotlib"].rcParams) if "matplotlib" in sys.modules else None
+    yield
+    os.chdir(folder)
+    if dict(os.environ) != variables:
+        os.environ.clear()
+        os.environ.update(variables)
+    for name, value in flags.items():
+        if jax.config.values[name] != value:
+            jax.config.update(name, value)
+    np.seterr(**errors)
+    np.set_printoptions(**printing)
+    if style is not None and dict(sys.modules["matplotlib"].rcParams) != style:
+        sys.modules["matplotlib"].rcParams.update(style)
