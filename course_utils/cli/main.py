@@ -96,9 +96,8 @@ def _test_command(rest, extras):
         extras.add("browser")
         command += ["-m", ""]
     if not any(arg.startswith(ALONE) for arg in rest):
-        # the cells of one notebook share a kernel, so one worker takes a whole file; and the files
-        # that take longest come first, not those of the most tests
-        command += ["-n", str(_workers()), "--dist", "loadscope", "--no-loadscope-reorder"]
+        # pytest_plugin says what one worker takes as a whole, in which order
+        command += ["-n", str(_workers()), "--dist", "loadgroup", "--no-loadscope-reorder"]
     return command + rest
 
 

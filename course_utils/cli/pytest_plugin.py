@@ -1,8 +1,14 @@
-"""The course's plugin for pytest: notebooks compared by value; a header that names the device."""
+"""The course's plugin for pytest: notebooks compared by value, and their sliders moved.
+
+It also says what runs together where workers share the tests, and names versions and device.
+"""
 
 import os
 import platform
+from collections import defaultdict
 from importlib import metadata
+
+import pytest
 
 from course_utils.cli import compare
 
@@ -14,7 +20,7 @@ def pytest_configure(config):
     """Teach nbval to compare by value, and to run cells as a notebook's reader does."""
     try:
         from nbval.kernel import RunningKernel
-        from nbval.plugin import IPyNbCell
+        from nbval.plugin import IPyNbCell, IPyNbFile
     except ImportError:
         return
     if getattr(IPyNbCell.runtest, "by_value", False):
@@ -40,10 +46,79 @@ def pytest_configure(config):
             cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
         )
 
+    def collect(self):
+        yield from collect_cells(self)
+        count = sum("widgets.Explorer(" in cell.source for cell in self.nb.cells)
+        if count:
+            cell = _cell(MOVE_EXPLORERS, f"{count} explorers follow their controls\n")
+            item = dict(
+                cell_num=len(self.nb.cells), cell=cell, options=defaultdict(bool, check=True)
+            )
+            yield IPyNbCell.from_parent(self, name="Explorers", **item)
+
+    collect_cells, IPyNbFile.collect = IPyNbFile.collect, collect
     RunningKernel.execute_cell_input = execute_cell_input
     runtest.by_value = True
     IPyNbCell.runtest = runtest
     IPyNbCell.compare_outputs = compare_outputs
+
+
+# Runs last, in the kernel of a notebook: each control of each Explorer is moved to all its options,
+# or to both its ends, and back.
+MOVE_EXPLORERS = """\
+def move_explorers():
+    import gc, re
+    from course_utils.widgets import Explorer
+
+    wrong = []
+    found = [thing for thing in gc.get_objects() if issubclass(type(thing), Explorer)]
+    for explorer in found:
+        for name, control in explorer.controls.items():
+            start, pictures = control.value, {explorer.image.value}
+            for value in getattr(control, "options", None) or (control.min, control.max):
+                control.value = value
+                pictures.add(explorer.image.value)
+                said = explorer.text.value
+                if re.match(r"\\w*(Error|Exception|Exit|Interrupt)\\b", said):
+                    wrong.append(f"{name} = {value}: {said}")
+            control.value = start
+            if len(pictures) == 1:
+                wrong.append(f"{name} leaves the picture as it was")
+    assert not wrong, "; ".join(wrong)
+    print(len(found), "explorers follow their controls")
+
+
+move_explorers()"""
+
+
+def _cell(source, printed):
+    import nbformat
+
+    output = nbformat.v4.new_output("stream", name="stdout", text=printed)
+    return nbformat.v4.new_code_cell(source, outputs=[output], execution_count=1)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(config, items):
+    """Keep together what shares a kernel or a costly fixture, and let it start first.
+
+    A notebook is a group, and a file of tests is one, but for those of the package, which are many
+    and short: they come last and fill the gaps.
+    """
+    for item in items:
+        if not _is_free(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=_place)
+
+
+def _is_free(item):
+    return item.path.parent.name in ("engine", "exercises") and item.path.suffix == ".py"
+
+
+def _place(item):
+    if item.get_closest_marker("slow") or item.get_closest_marker("browser"):
+        return 0
+    return 1 if item.path.suffix == ".ipynb" else 2 + _is_free(item)
 
 
 def pytest_report_header(config):

@@ -8,7 +8,7 @@ import wrong_answers
 from wrong_answers import Exercise, Wrong
 
 from course_utils import exercises
-from course_utils.cli import notebooks
+from course_utils.cli import notebooks, release
 from course_utils.exercises import expect
 
 SOLVED = {path: notebooks.read(path) for path in notebooks.solved()}
@@ -85,6 +85,14 @@ def test_wrong_answers_are_refused_and_right_ones_accepted(path, number, exercis
     given = wrong_answers.given(SOLVED[path], number, exercise)
     found = wrong_answers.problems(number, exercise, solution, given)
     assert not found, "\n".join(["", *found])
+
+
+@each_exercise
+def test_an_untouched_answer_is_not_attempted(path, number, exercise):
+    given = wrong_answers.given(SOLVED[path], number, exercise)
+    function = exercise.signature.removeprefix("def ").partition("(")[0]
+    told = wrong_answers.tried(number, function, exercise.source(release.CODE_STUB), given)
+    assert told.printed == f"○ Exercise {number}: not attempted\n"
 
 
 # --- the judge itself -----------------------------------------------------------------------------

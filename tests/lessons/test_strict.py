@@ -141,6 +141,19 @@ FAILS = {
 }
 
 
+EXPLORERS = [
+    """\
+from course_utils import widgets
+def line(fig, k=1, word="a"):
+    if k == 9:
+        raise RuntimeError("too far")
+    fig.subplots().plot([0, k])""",
+    "widgets.Explorer(line, alt='A line.', k=widgets.slider(0, 8, start=1, label='k'))",
+    "widgets.Explorer(line, alt='A line.', k=widgets.slider(0, 9, start=1, label='k'))",
+    "widgets.Explorer(line, alt='A line.', word=widgets.choice(['a', 'b'], label='word'))",
+]
+
+
 def cell(number, source, stored, tags):
     made = sample.code(source or "print('new')", f"case-{number}", *stored, tags=tags)
     if source is None:
@@ -161,6 +174,12 @@ def verdicts(tmp_path_factory):
     nb.cells += [cell(k, *told) for k, told in enumerate(cases.values())]
     notebooks.write(folder / "cases.ipynb", notebooks.dumps(notebooks.tidy(nb)))
     notebooks.write(folder / "lesson.ipynb", notebooks.dumps(sample.lesson()))
+    sliders = [
+        sample.code(source, f"cell-{k}", tags=["nbval-ignore-output"])
+        for k, source in enumerate(EXPLORERS)
+    ]
+    sliders = nbformat.v4.new_notebook(cells=sliders)
+    notebooks.write(folder / "sliders.ipynb", notebooks.dumps(notebooks.tidy(sliders)))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--nbval", "--nbval-cell-timeout=100", "--junitxml=r.xml"]
         + ["-p", "no:cacheprovider", "--color=no", "."],
@@ -173,12 +192,12 @@ def verdicts(tmp_path_factory):
     said = {}
     for item in ElementTree.parse(folder / "r.xml").iter("testcase"):
         bad = item.find("failure") if item.find("failure") is not None else item.find("error")
-        number = int(item.get("name").removeprefix("Cell "))
-        kind = "cases" if "cases" in item.get("classname") else "lesson"
-        said[kind, number] = None if bad is None else bad.text
-    cells = {name: said["cases", k] for k, name in enumerate(cases, 1)}
+        kind = item.get("classname").removesuffix(".ipynb")
+        said[kind, item.get("name").removeprefix("Cell ")] = None if bad is None else bad.text
+    cells = {name: said["cases", str(k)] for k, name in enumerate(cases, 1)}
     lesson = [message for (kind, _), message in said.items() if kind == "lesson"]
-    return {"output": done.stdout, "status": done.returncode, "cells": cells, "lesson": lesson}
+    found = {"cells": cells, "lesson": lesson, "explorers": said["sliders", "Explorers"]}
+    return {"output": done.stdout, "status": done.returncode, **found}
 
 
 @pytest.mark.parametrize("name", PASSES)
@@ -190,6 +209,12 @@ def test_strict_nbval_accepts(name, verdicts):
 def test_strict_nbval_refuses(name, verdicts):
     assert FAILS[name][1] in (verdicts["cells"][name] or "accepted")
     assert verdicts["status"] == 1
+
+
+def test_an_explorer_that_fails_at_an_end_or_does_not_follow_is_found(verdicts):
+    assert "k = 9: RuntimeError: too far" in verdicts["explorers"]
+    assert "word leaves the picture as it was" in verdicts["explorers"]
+    assert "k leaves" not in verdicts["explorers"]
 
 
 def test_a_good_lesson_passes_cell_by_cell(verdicts):

@@ -1,7 +1,9 @@
 """Notebooks as a reader meets them: JupyterLab in a real browser, keys, mouse and pictures.
 
-Needs playwright and chromium (``apt-get install chromium fonts-dejavu``, or Google Chrome), and is
-skipped where they are missing. Each test prints the folder that its screenshots are in.
+Two notebooks by turns as a reader, one as a student: sliders are moved in every notebook elsewhere,
+without a browser. Needs playwright and chromium (``apt-get install chromium fonts-dejavu``, or
+Google Chrome), and is skipped where they are missing. Each test prints the folder that its
+screenshots are in.
 """
 
 import hashlib
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from turns import turn
 
 from course_utils.cli import notebooks
 from course_utils.cli.setup_venv import ROOT
@@ -35,7 +38,6 @@ QUIET += ["--disable-component-update", "--disable-sync"]
 ERROR = "[data-mime-type='application/vnd.jupyter.error']"
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
-each_notebook = pytest.mark.parametrize("path", SOLVED, ids=lambda path: path.stem)
 
 
 def find_chromium():
@@ -217,7 +219,7 @@ def stored_pictures(nb):
     )
 
 
-@each_notebook
+@pytest.mark.parametrize("path", turn(SOLVED, 2), ids=lambda path: path.stem)
 def test_a_reader_sees_the_figures_runs_all_and_moves_every_control(path, browser, lab, pictures):
     nb = notebooks.read(lab.folder / path.name)
     with opened(browser, lab, path.name, pictures) as page:
@@ -260,7 +262,7 @@ def output_text(page, position):
     return cell_of(page, position).locator(".jp-OutputArea-output").inner_text()
 
 
-@each_notebook
+@pytest.mark.parametrize("path", turn(SOLVED, 1), ids=lambda path: path.stem)
 def test_a_student_types_the_answers_and_every_check_turns_to_passed(path, browser, lab, pictures):
     answers = {cell.id: cell.source for cell in notebooks.read(lab.folder / path.name).cells}
     copy = notebooks.read(lab.folder / "student" / path.name)
