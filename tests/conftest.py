@@ -9,8 +9,14 @@ import sys
 import jax
 import numpy as np
 import pytest
+import turns
 
 jax.config.update("jax_enable_x64", True)
+
+
+def pytest_report_header(config):
+    """Which day's turn it is, for who wants the same samples again."""
+    return f"samples by turns: COURSE_TURN={turns.today()}"
 
 
 @pytest.fixture(autouse=True)

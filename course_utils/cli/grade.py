@@ -128,7 +128,7 @@ def grade(assignment, paths, to, say=print):
 def _clean(assignment, to, hidden, say):
     """Fingerprints of a clean process, and a key of what the grades hang on but the student."""
     text = notebooks.dumps(assignment.solved) + repr(assignment[2:])
-    key = hashlib.sha256(text.encode()).hexdigest()
+    key = hashlib.sha256(text.encode() + _modules("exercises/*.py")).hexdigest()
     path = to / "state" / "solved.json"
     around = _surroundings()
     with contextlib.suppress(OSError, ValueError, KeyError):
@@ -158,8 +158,13 @@ def _surroundings():
 
     names = ("numpy", "jax", "jaxlib", "ipykernel", "ipython")
     text = " ".join([platform.platform(), sys.version, *map(metadata.version, names)])
-    modules = sorted(Path(__file__).parent.parent.glob("*.py"))
-    return hashlib.sha256(b"".join([text.encode(), *(m.read_bytes() for m in modules)])).hexdigest()
+    return hashlib.sha256(text.encode() + _modules("*.py")).hexdigest()
+
+
+def _modules(pattern):
+    """The text of the package's modules, end to end."""
+    found = sorted(Path(__file__).parent.parent.glob(pattern))
+    return b"".join(module.read_bytes() for module in found)
 
 
 def _graded(assignment, every, submission, page, to, hidden, clean, key):

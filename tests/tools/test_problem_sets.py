@@ -325,9 +325,9 @@ class Desk:
         return None
 
 
-# Three sets are executed whenever the tests run, six more by the slow tests. They were chosen so
-# that the three differ in every exercise, and that all nine contain every choice there is.
-EXECUTED, MORE = (82, 135, 309), (0, 152, 208, 146, 156, 122)
+# Two sets are executed whenever the tests run, seven more by the slow tests. They were chosen so
+# that the two differ in every exercise, and that all nine contain every choice there is.
+EXECUTED, MORE = (135, 309), (82, 0, 152, 208, 146, 156, 122)
 each_set = pytest.mark.parametrize(
     "which", [*EXECUTED, *(pytest.param(number, marks=pytest.mark.slow) for number in MORE)]
 )
@@ -354,7 +354,7 @@ def test_the_sets_that_are_executed_differ_and_contain_every_choice():
         assert {name for name, *_ in one - other} == set(NAMES)
     possible = set().union(*map(choices, MANY))
     assert set().union(*drawn, *(choices(seed_of(number)) for number in MORE)) == possible
-    assert len(set().union(*drawn)) > 0.75 * len(possible)
+    assert len(set().union(*drawn)) > len(possible) / 2
 
 
 @each_set
