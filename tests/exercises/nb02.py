@@ -453,6 +453,15 @@ EXERCISES = {
                 "Multiplied by the deviations",
             ),
             Wrong(
+                "the axes of the correlations",
+                """
+                mu = X_train.mean(axis=0)
+                h, Q = np.linalg.eigh(np.corrcoef(X_train.T))
+                return (X_train - mu) @ Q / np.sqrt(h), (X_test - mu) @ Q / np.sqrt(h)
+                """,
+                "axes of the correlations",
+            ),
+            Wrong(
                 "shape: the covariance of the rows",
                 """
                 mu = X_train.mean(axis=0)
@@ -628,6 +637,15 @@ EXERCISES = {
                 """,
                 "any number of singular values",
                 hidden=True,
+            ),
+            Wrong(
+                "tiny singular values made 0, and divided by",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                size[size < 1e-10 * size[0]] = 0
+                return Qt.T @ ((U.T @ t) / size)
+                """,
+                "still divided by",
             ),
             Wrong(
                 "shape: full matrices",
