@@ -1,6 +1,47 @@
 """Wrong answers to the exercises of notebook 16."""
 
+import itertools
+
 from wrong_answers import Exercise, Wrong
+
+COUNTS = {2: "Two things are", 3: "Three things are", 4: "Four things are"}
+SHOWS = {
+    "scale": "without damping the scale should set only the speed",
+    "mean": "where no batch is random, three keys should give what one gives",
+    "damping": "with H = 2 I and damping 1",
+}
+
+
+def published(scale, mean, damping, order):
+    """The body that exercise 16.4 shows, with those of its four mistakes that are true."""
+    step = "v + y - (matvec(y, step_key) + damping * y) / scale"
+    if damping:
+        step = "v + (1 - damping) * y - matvec(y, step_key) / scale"
+    run = "y" if scale else "y / scale"
+    keep, u = f"append({run})", "jnp.mean(jnp.array(estimates), axis=0)"
+    if mean:
+        keep, u = f"extend({run})", "jnp.array(estimates[: len(v)]) / len(keys)"
+    return f"""
+n, estimates = len(G), []
+for key in keys:
+    y = v
+    for step_key in jax.random.split(key, num_steps):
+        y = {step}
+    estimates.{keep}
+u = {u}
+scores = G @ u / n
+return scores, jnp.argsort({"-" if order else ""}scores)
+"""
+
+
+def partly_repaired():
+    """The original of exercise 16.4, and what is left of it after one repair or two."""
+    for left in itertools.product([True, False], repeat=4):
+        names = [name for name, wrong in zip(["scale", "mean", "damping", "order"], left) if wrong]
+        if len(names) > 1:  # those with one left stand among the others
+            says = f"{COUNTS[len(names)]} still wrong. One of them: {SHOWS[names[0]]}"
+            yield Wrong(f"left: {', '.join(names)}", published(*left), says)
+
 
 EXERCISES = {
     "16.1": Exercise(
@@ -22,7 +63,7 @@ EXERCISES = {
                 scores = jax.vmap(along)(U)
                 return scores / scores.shape[1]
                 """,
-                "These are the losses",
+                "These are the losses over n",
             ),
             Wrong(
                 "no 1/n",
@@ -35,7 +76,7 @@ EXERCISES = {
                 along = lambda u: jax.jvp(per_example, (params,), (u,))[1]
                 return jax.vmap(along)(U) / len(U)
                 """,
-                "n counts training points",
+                "n counts training points, here 3",
             ),
             Wrong(
                 "sign",
@@ -70,7 +111,7 @@ EXERCISES = {
                 along = lambda u: jax.jvp(per_example, (params,), (u,))[1]
                 return jax.vmap(along)(U) / U.shape[1]
                 """,
-                "not the weights",
+                "n counts training points, here 3",
             ),
             Wrong(
                 "weights along one axis alone",
@@ -80,6 +121,54 @@ EXERCISES = {
                 return scores / scores.shape[1]
                 """,
                 "shape",
+            ),
+            Wrong(
+                "the losses, not divided",
+                """
+                return jax.vmap(lambda u: jax.jvp(per_example, (params,), (u,))[0])(U)
+                """,
+                "These are the losses. jvp",
+            ),
+            Wrong(
+                "all gradients first, by forward mode",
+                """
+                J = jax.jacfwd(per_example)(params)
+                return U.reshape(len(U), -1) @ J.reshape(len(J), -1).T / len(J)
+                """,
+                "along each weight",
+            ),
+            Wrong(
+                "all gradients first, one after another",
+                """
+                n = len(per_example(params))
+                G = [jax.grad(lambda w: per_example(w)[i])(params) for i in range(n)]
+                return jnp.array([[jnp.vdot(u, g) for g in G] for u in U]) / n
+                """,
+                "whole gradients",
+            ),
+            Wrong(
+                "both parts of the pair",
+                """
+                along = lambda u: jax.jvp(per_example, (params,), (u,))
+                return jnp.array(jax.vmap(along)(U)) / len(per_example(params))
+                """,
+                "should have shape",
+            ),
+            Wrong(
+                "shape: the sum of all directions",
+                """
+                scores = jax.jvp(per_example, (params,), (U.sum(axis=0),))[1]
+                return scores / len(scores)
+                """,
+                "Rows are test points",
+            ),
+            Wrong(
+                "n is the longer axis",
+                """
+                scores = jax.vmap(lambda u: jax.jvp(per_example, (params,), (u,))[1])(U)
+                return scores / max(scores.shape)
+                """,
+                "9 test and 5 training points",
                 hidden=True,
             ),
         ],
@@ -94,6 +183,16 @@ EXERCISES = {
             mean = lambda w: per_example(w) / n
             return np.array([jax.jvp(mean, (params,), (u,))[1] for u in U])
             """,
+            """
+            step = lambda e, u: per_example(params + e * u)
+            scores = jax.vmap(jax.jacfwd(step), in_axes=(None, 0))(0.0, U)
+            return scores / scores.shape[1]
+            """,
+            """
+            n = per_example(params).size
+            scores = jax.lax.map(lambda u: jax.jvp(per_example, [params], [u])[1] / n, U)
+            return scores.tolist()
+            """,
         ],
     ),
     "16.2": Exercise(
@@ -102,7 +201,7 @@ EXERCISES = {
             Wrong(
                 "damping outside of the scale",
                 "return v + (1 - damping) * y - Hy / scale",
-                "divide the damping by the scale",
+                "Too much damping, by the scale",
             ),
             Wrong("no damping", "return v + y - Hy / scale", "no effect"),
             Wrong(
@@ -110,7 +209,11 @@ EXERCISES = {
                 "return v + y - (Hy - damping * y) / scale",
                 "The sign of the damping",
             ),
-            Wrong("not scaled", "return v + y - (Hy + damping * y)", "divided by the scale"),
+            Wrong(
+                "not scaled",
+                "return v + y - (Hy + damping * y)",
+                "The bracket is divided by the scale",
+            ),
             Wrong("sign", "return v + y + (Hy + damping * y) / scale", "The sign: "),
             Wrong("v forgotten", "return y - (Hy + damping * y) / scale", "v is added anew"),
             Wrong("y forgotten", "return v - (Hy + damping * y) / scale", "y stays, less"),
@@ -136,14 +239,44 @@ EXERCISES = {
             ),
             Wrong(
                 "the scale of the visible case",
-                "return v + y - Hy / scale - damping * y / 5",
+                "return v + y - Hy / scale - damping * y / 4",
                 "every scale",
                 hidden=True,
+            ),
+            Wrong(
+                "y divided, v not",
+                "return v + (y - Hy - damping * y) / scale",
+                "y is not divided",
+            ),
+            Wrong(
+                "v divided, y not",
+                "return y + (v - Hy - damping * y) / scale",
+                "v is not divided",
+            ),
+            Wrong("divided at once", "return (v + y - (Hy + damping * y) / scale) / scale"),
+            Wrong(
+                "shape: a column",
+                "return (v + y - (Hy + damping * y) / scale).reshape(-1, 1)",
+                "an array like y",
+            ),
+            Wrong(
+                "complex",
+                "return v + y - (Hy + damping * y) / (scale + 0j)",
+                "should be a real array",
             ),
         ],
         [
             "return v + (1 - damping / scale) * y - Hy / scale",
             "return jnp.add(v, jnp.subtract(y, jnp.divide(Hy + damping * y, scale)))",
+            """
+            step = Hy + damping * y
+            step /= scale
+            v = v + y
+            v -= step
+            return v
+            """,
+            "return np.asarray(v) + np.asarray(y) - np.asarray(Hy + damping * y) / scale",
+            "return jax.tree.map(lambda a, b, c: a + b - (c + damping * b) / scale, v, y, Hy)",
         ],
     ),
     "16.3": Exercise(
@@ -156,7 +289,7 @@ EXERCISES = {
                 depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
                 return scale, max(int(depth), 1)
                 """,
-                "the largest curvature that counts",
+                "the largest curvature that was sampled",
             ),
             Wrong(
                 "the smallest curvature of a batch",
@@ -165,7 +298,7 @@ EXERCISES = {
                 depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
                 return scale, max(int(depth), 1)
                 """,
-                "the largest curvature that counts",
+                "the largest curvature that was sampled",
             ),
             Wrong(
                 "twice as large as need be",
@@ -174,7 +307,7 @@ EXERCISES = {
                 depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
                 return scale, max(int(depth), 1)
                 """,
-                "slower than it need be",
+                "is safe, but 4 times",
             ),
             Wrong(
                 "the exponent k",
@@ -182,7 +315,7 @@ EXERCISES = {
                 scale = float(np.max(curvatures))
                 return scale, int(np.ceil(np.log(tol) / np.log1p(-lowest / scale)))
                 """,
-                "The exponent is depth + 1",
+                "Fewer steps are enough",
             ),
             Wrong(
                 "rounded down",
@@ -199,7 +332,7 @@ EXERCISES = {
                 scale = float(np.max(curvatures))
                 return scale, max(int(np.ceil(scale / lowest * np.log(1 / tol))) - 1, 1)
                 """,
-                "more than needed",
+                "Fewer steps are enough",
             ),
             Wrong(
                 "not a whole number",
@@ -240,8 +373,62 @@ EXERCISES = {
                 depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
                 return scale, max(int(depth), 1)
                 """,
-                "the largest curvature, ",
+                "the largest curvature that was sampled",
                 hidden=True,
+            ),
+            Wrong(
+                "the sum of the curvatures",
+                """
+                scale = float(np.sum(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return scale, max(int(depth), 1)
+                """,
+                "is safe, but 3.12 times",
+            ),
+            Wrong(
+                "the scale forgotten in the depth",
+                """
+                scale = float(np.max(curvatures))
+                return scale, max(int(np.ceil(np.log(tol) / np.log1p(-lowest))) - 1, 1)
+                """,
+                "of the slowest is missing",
+            ),
+            Wrong(
+                "just below half of the largest curvature",
+                """
+                scale = 0.49 * float(np.max(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return scale, max(int(depth), 1)
+                """,
+                "expands",
+            ),
+            Wrong(
+                "the depth for the largest curvature",
+                """
+                scale = float(np.max(curvatures))
+                left, depth = (1 - np.mean(curvatures) / scale) ** 2, 1
+                while left > tol:
+                    left, depth = left * (1 - np.mean(curvatures) / scale), depth + 1
+                return scale, depth
+                """,
+                "of the slowest is missing",
+            ),
+            Wrong(
+                "shape: a depth for each curvature",
+                """
+                scale = float(np.max(curvatures))
+                return scale, np.maximum(np.ceil(np.log(tol) / np.log1p(-curvatures / 9)), 1)
+                """,
+                "A pair is wanted",
+            ),
+            Wrong(
+                "words",
+                """
+                scale = float(np.max(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return f"{scale}", f"{max(int(depth), 1)}"
+                """,
+                "an array of numbers",
             ),
         ],
         [
@@ -256,6 +443,14 @@ EXERCISES = {
             scale = jnp.max(jnp.asarray(curvatures))
             depth = np.log(tol) // np.log1p(-lowest / float(scale))
             return [scale, max(depth, 1.0)]
+            """,
+            """
+            scale = 1.1 * np.max(curvatures)  # as LiSSA(scale=None) has it
+            return scale, max(int(np.ceil(np.log(tol) / np.log(1 - lowest / scale) - 1)), 1)
+            """,
+            """
+            scale = 1.1 * np.max(curvatures) / 2
+            return np.array([scale, max(np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1, 1)])
             """,
         ],
     ),
@@ -274,7 +469,7 @@ EXERCISES = {
                 scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
                 return scores, jnp.argsort(scores)
                 """,
-                "Still damped by scale * damping",
+                "One thing is still wrong. It shows here: with H = 2 I and damping 1",
             ),
             Wrong(
                 "not divided by the scale",
@@ -288,7 +483,7 @@ EXERCISES = {
                 scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
                 return scores, jnp.argsort(scores)
                 """,
-                "too large by the scale",
+                "One thing is still wrong. It shows here: without damping the scale",
             ),
             Wrong(
                 "runs laid end to end",
@@ -303,7 +498,7 @@ EXERCISES = {
                 scores = G @ u / len(G)
                 return scores, jnp.argsort(scores)
                 """,
-                "is it divided twice",
+                "0.33 times those of one key",
             ),
             Wrong(
                 "the last run alone",
@@ -329,7 +524,7 @@ EXERCISES = {
                 scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
                 return scores, jnp.argsort(-scores)
                 """,
-                "the lowest score",
+                "One thing is still wrong. It shows here: the list does not begin",
             ),
             Wrong(
                 "no damping",
@@ -343,7 +538,7 @@ EXERCISES = {
                 scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
                 return scores, jnp.argsort(scores)
                 """,
-                "gone altogether",
+                "the damping has no effect",
             ),
             Wrong(
                 "no 1/n",
@@ -399,7 +594,7 @@ EXERCISES = {
                 scores = jnp.stack(runs) @ G.T / len(G)
                 return scores, jnp.argsort(scores)
                 """,
-                "One score per training point",
+                "One score for each of the 3",
             ),
             Wrong(
                 "n of the visible cases",
@@ -410,12 +605,151 @@ EXERCISES = {
                     for step_key in jax.random.split(key, num_steps):
                         y = v + y - (matvec(y, step_key) + damping * y) / scale
                     runs.append(y / scale)
-                scores = G @ jnp.mean(jnp.stack(runs), axis=0) / 6
+                scores = G @ jnp.mean(jnp.stack(runs), axis=0) / 3
                 return scores, jnp.argsort(scores)
                 """,
                 "n is len(G)",
                 hidden=True,
             ),
+            Wrong(
+                "the old slice of a list of runs",
+                """
+                estimates = []
+                for key in keys:
+                    y = v
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    estimates.append(y / scale)
+                u = jnp.array(estimates[: len(v)]).sum(0) / len(keys)
+                scores = G @ u / len(G)
+                return scores, jnp.argsort(scores)
+                """,
+                "0.67 times those of one key",
+            ),
+            Wrong(
+                "the sum of the runs",
+                """
+                u = 0
+                for key in keys:
+                    y = v
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    u = u + y / scale
+                scores = G @ u / len(G)
+                return scores, jnp.argsort(scores)
+                """,
+                "3 times those of one key",
+            ),
+            Wrong(
+                "each run goes on from the one before",
+                """
+                y, u = v, 0
+                for key in keys:
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    u = u + y / scale / len(keys)
+                scores = G @ u / len(G)
+                return scores, jnp.argsort(scores)
+                """,
+                "the mean of those of each",
+            ),
+            Wrong(
+                "one key for all steps of a compiled loop",
+                """
+                runs = []
+                for key in keys:
+                    step = lambda _, y: v + y - (matvec(y, key) + damping * y) / scale
+                    runs.append(jax.lax.fori_loop(0, num_steps, step, v) / scale)
+                scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
+                return scores, jnp.argsort(scores)
+                """,
+                "each with its key",
+            ),
+            Wrong(
+                "the sign turned in the scores, not in the order",
+                """
+                runs = []
+                for key in keys:
+                    y = v
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    runs.append(y / scale)
+                scores = -G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
+                return scores, jnp.argsort(-scores)
+                """,
+                "Helpful is positive",
+            ),
+            Wrong(
+                "damping added to the matrix after the division",
+                """
+                runs = []
+                for key in keys:
+                    y = v
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - matvec(y, step_key) / scale - damping * y
+                    runs.append(y / scale)
+                scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
+                return scores, jnp.argsort(scores)
+                """,
+                "with H = 2 I and damping 1",
+            ),
+            Wrong(
+                "divided by the number of weights",
+                """
+                runs = []
+                for key in keys:
+                    y = v
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    runs.append(y / scale)
+                scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(v)
+                return scores, jnp.argsort(scores)
+                """,
+                "there are 2 weights",
+            ),
+            Wrong(
+                "shape: the scores alone",
+                """
+                u = 0
+                for key in keys:
+                    y = v
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    u = u + y / scale / len(keys)
+                return G @ u / len(G)
+                """,
+                "Two things are wanted",
+            ),
+            Wrong(
+                "the most harmful point alone",
+                """
+                u = 0
+                for key in keys:
+                    y = v
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    u = u + y / scale / len(keys)
+                scores = G @ u / len(G)
+                return scores, jnp.argmin(scores)
+                """,
+                "all 3 in the order",
+            ),
+            Wrong(
+                "as many runs as weights at most",
+                """
+                runs = []
+                for key in keys:
+                    y = v
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    runs.append(y / scale)
+                scores = G @ jnp.mean(jnp.stack(runs[: len(v)]), axis=0) / len(G)
+                return scores, jnp.argsort(scores)
+                """,
+                "The scores of 5 keys",
+                hidden=True,
+            ),
+            *partly_repaired(),
         ],
         [
             """
@@ -435,6 +769,29 @@ EXERCISES = {
                 total = total + np.asarray(u)
             scores = np.asarray(G) @ total / len(keys) / len(G)
             return scores, np.argsort(scores)
+            """,
+            """
+            estimates = []
+            for key in keys:
+                y = v
+                for step_key in jax.random.split(key, num_steps):
+                    y = v + (1 - damping / scale) * y - matvec(y, step_key) / scale
+                estimates += list(y)
+            u = jnp.array(estimates).reshape(len(keys), len(v)).mean(axis=0) / scale
+            scores = G @ u / len(G)
+            return scores, jnp.argsort(-scores)[::-1]
+            """,
+            """
+            @jax.vmap
+            def run(key):
+                numbers = jnp.arange(num_steps)
+                draw = lambda i: jax.random.fold_in(key, i)
+                step = lambda i, y: v + y - (matvec(y, draw(i)) + damping * y) / scale
+                return jax.lax.fori_loop(0, len(numbers), step, v)
+
+            scores = jnp.einsum("kp,np->n", run(keys), G) / (scale * len(keys) * len(G))
+            order = sorted(range(len(G)), key=lambda i: scores[i])
+            return scores, order
             """,
         ],
     ),
@@ -510,7 +867,7 @@ EXERCISES = {
                 order = np.argsort(scores, axis=1, kind="stable")[:, :k]
                 return np.where(np.isnan(scores).any(axis=1)[:, None], -1, order).ravel()
                 """,
-                "Shape (T, k)",
+                "One row of indices",
             ),
             Wrong(
                 "not whole numbers",
@@ -527,7 +884,52 @@ EXERCISES = {
                 failed = np.isnan(np.take_along_axis(scores, order, axis=1)).any(axis=1)
                 return np.where(failed[:, None], -1, order)
                 """,
-                "outside of the first k",
+                "even if none of the first k is NaN",
+            ),
+            Wrong(
+                "all rows marked",
+                """
+                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
+                return np.where(np.isnan(scores).any(), -1, order)
+                """,
+                "and no other",
+            ),
+            Wrong(
+                "sorted over the test points",
+                "return np.argsort(scores, axis=0)[:, :k]",
+            ),
+            Wrong(
+                "shape: row by row, failed ones left out",
+                """
+                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
+                return order[~np.isnan(scores).any(axis=1)]
+                """,
+                "One row of indices",
+            ),
+            Wrong(
+                "changes what it was given",
+                """
+                scores[np.isnan(scores).any(axis=1)] = 0
+                return np.argsort(scores, axis=1, kind="stable")[:, :k]
+                """,
+                "read-only",
+            ),
+            Wrong(
+                "words",
+                """
+                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
+                return np.where(np.isnan(scores).any(axis=1)[:, None], -1, order).astype(str)
+                """,
+                "an array of numbers",
+            ),
+            Wrong(
+                "infinity taken for NaN",
+                """
+                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
+                failed = ~np.isfinite(scores).all(axis=1)
+                return np.where(failed[:, None], -1, order)
+                """,
+                "An infinite score",
                 hidden=True,
             ),
         ],
@@ -542,6 +944,19 @@ EXERCISES = {
             """
             order = jnp.argsort(jnp.asarray(scores), axis=1, stable=True)[:, :k]
             return jnp.where(jnp.isnan(jnp.asarray(scores)).any(axis=1, keepdims=True), -1, order)
+            """,
+            """
+            order = np.argsort(np.asarray(scores).copy(), kind="mergesort")
+            order[np.isnan(scores).sum(1) > 0] = -1
+            return jnp.array(order[:, : min(k, len(scores[0]))])
+            """,
+            """
+            T, n = scores.shape
+            found = -np.ones((T, min(k, n)), int)
+            for t, row in enumerate(scores):
+                if not np.isnan(row).any():
+                    found[t] = np.lexsort((np.arange(n), row))[:k]
+            return found
             """,
         ],
     ),
