@@ -9,12 +9,12 @@ EXERCISES = {
             Wrong(
                 "shape: a number for each leaf",
                 "return [jnp.vdot(a, b) for a, b in zip(jax.tree.leaves(x), jax.tree.leaves(y))]",
-                "one number, not a tuple, a list",
+                "one for each leaf: add these up",
             ),
             Wrong(
                 "shape: entries of a leaf not added up",
                 "return sum(a * b for a, b in zip(jax.tree.leaves(x), jax.tree.leaves(y)))",
-                "add up within each leaf",
+                "Add up within each leaf",
             ),
             Wrong(
                 "x with itself",
@@ -61,8 +61,71 @@ EXERCISES = {
                 "no abs",
             ),
             Wrong(
+                "shape: a tree",
+                "return jax.tree.map(jnp.vdot, x, y)",
+                "A tree of numbers",
+            ),
+            Wrong(
+                "shape: a number for each column",
+                """
+                pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y))
+                return sum(jnp.sum(jnp.asarray(a * b).T, axis=-1) for a, b in pairs)
+                """,
+                "add up over rows and columns",
+            ),
+            Wrong(
+                "@ for each pair",
+                "return sum(a @ b for a, b in zip(jax.tree.leaves(x), jax.tree.leaves(y)))",
+                "multiply rows by columns",
+            ),
+            Wrong(
+                "the leaves' sums multiplied",
+                """
+                pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y))
+                return sum(jnp.sum(a) * jnp.sum(b) for a, b in pairs)
+                """,
+                "products of each leaf's sums",
+            ),
+            Wrong(
+                "all sums multiplied",
+                """
+                total = lambda tree: sum(jnp.sum(leaf) for leaf in jax.tree.leaves(tree))
+                return total(x) * total(y)
+                """,
+                "a product of sums",
+            ),
+            Wrong(
+                "a length",
+                """
+                pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y))
+                return jnp.sqrt(sum(jnp.vdot(a, b) for a, b in pairs))
+                """,
+                "No square root",
+            ),
+            Wrong("trees times each other", "return jnp.sum(x * y)", "unsupported operand"),
+            Wrong(
+                "arrays alone",
+                """
+                pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y))
+                return sum((a * b).sum() for a, b in pairs)
+                """,
+                "no attribute 'sum'",
+            ),
+            Wrong(
+                "32 bits",
+                """
+                pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y))
+                return jnp.float32(sum(jnp.vdot(a, b) for a, b in pairs))
+                """,
+                "Stay in 64 bits",
+            ),
+            Wrong(
                 "right on the visible trees alone",
-                "return {2: 43210.0, 1: 4321.0, 4: -0.09}[len(jax.tree.leaves(x))]",
+                """
+                pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y))
+                total = sum(jnp.sum(a * b) for a, b in pairs)
+                return total if len(jax.tree.leaves(x)) in (1, 2, 4) else 0
+                """,
                 "for another tree",
                 hidden=True,
             ),
@@ -77,13 +140,32 @@ EXERCISES = {
             pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y))
             return float(sum(np.sum(np.multiply(a, b)) for a, b in pairs))
             """,
+            """
+            if isinstance(x, dict):
+                return sum(tree_dot(x[key], y[key]) for key in x)
+            if isinstance(x, (list, tuple)):
+                return sum(tree_dot(a, b) for a, b in zip(x, y))
+            return jnp.sum(x * y)
+            """,
+            """
+            from jax.flatten_util import ravel_pytree
+
+            return jnp.einsum("i,i", ravel_pytree(x)[0], ravel_pytree(y)[0])
+            """,
+            """
+            total = 0.0
+            for a, b in zip(jax.tree.leaves(x), jax.tree.leaves(y)):
+                for one, other in zip(np.ravel(a), np.ravel(b)):
+                    total += one * other
+            return total
+            """,
         ],
     ),
     "0.2": Exercise(
         "def directional_derivative(f, x, v):",
         [
             Wrong("shape: the pair", "return jax.jvp(f, (x,), (v,))", "which of the two"),
-            Wrong("shape: all partial derivatives", "return jax.jacfwd(f)(x)", "one number"),
+            Wrong("shape: all partial derivatives", "return jax.jacfwd(f)(x)", "is one number"),
             Wrong("the value", "return jax.jvp(f, (x,), (v,))[0]", "f(x) itself"),
             Wrong("x and v exchanged", "return jax.jvp(f, (v,), (x,))[1]", "changed places"),
             Wrong(
@@ -93,20 +175,51 @@ EXERCISES = {
             ),
             Wrong("v forgotten", "return jax.jvp(f, (x,), (0 * x + 1,))[1]", "where is v?"),
             Wrong("a difference", "return (f(x + 1e-6 * v) - f(x)) / 1e-6", "with some h"),
+            Wrong("a difference of step 1", "return f(x + v) - f(x)", "with some h"),
+            Wrong("f further on", "return f(x + v)", "how fast does f change?"),
+            Wrong("shape: not added up", "return jax.jacfwd(f)(x) * v", "add up what each"),
+            Wrong(
+                "for one output alone",
+                "return jnp.vdot(jax.grad(f)(x), v)",
+                "only defined for scalar-output functions",
+            ),
+            Wrong(
+                "all outputs in one",
+                "return jnp.vdot(jax.grad(lambda x: jnp.sum(f(x)))(x), v)",
+                "each has a rate of its own",
+            ),
+            Wrong("the pull of v", "return jax.vjp(f, x)[1](v)[0]"),
+            Wrong("against v", "return jax.jvp(f, (x,), (-v,))[1]", "not against it"),
+            Wrong(
+                "32 bits",
+                "return jax.jvp(f, (jnp.float32(x),), (jnp.float32(v),))[1]",
+                "32 bits?",
+            ),
             Wrong("the whole Jacobian first", "return jax.jacfwd(f)(x) @ v", "never make"),
             Wrong(
-                "outputs laid out along one axis",
+                "shape: outputs laid out along one axis",
                 """
                 rate = jax.jvp(f, (x,), (v,))[1]
                 return jnp.ravel(rate) if rate.ndim else rate
                 """,
                 "the shape of f(x)",
+            ),
+            Wrong(
+                "an imaginary step",
+                "return jnp.imag(f(x + 1e-30j * v)) / 1e-30",
+                "Wrong for f = abs(x)",
                 hidden=True,
             ),
         ],
         [
             "return jax.linearize(f, x)[1](v)",
             "return jax.jvp(lambda t: f(x + t * v), (0.0,), (1.0,))[1]",
+            "return jax.jacfwd(lambda t: f(x + t * v))(0.0)",
+            "return np.asarray(jax.jit(lambda x, v: jax.jvp(f, (x,), (v,)))(x, v)[1])",
+            """
+            value, pull_back = jax.vjp(f, x)
+            return jax.vjp(lambda u: pull_back(u)[0], value)[1](v)[0]
+            """,
         ],
     ),
     "0.3": Exercise(
@@ -176,6 +289,88 @@ EXERCISES = {
                 "last coordinate was forgotten",
             ),
             Wrong(
+                "SciPy's differences, which are forward",
+                """
+                from scipy.optimize import approx_fprime
+
+                return approx_fprime(x, f, h)
+                """,
+                "A forward difference",
+            ),
+            Wrong(
+                "five points",
+                """
+                central = lambda e: (f(x + e) - f(x - e)) / (2 * h)
+                rows = h * np.eye(len(x))
+                return np.array([(4 * central(e) - central(2 * e) / 2) / 3 for e in rows])
+                """,
+                "Too exact",
+            ),
+            Wrong(
+                "half a step each way",
+                "return np.array([(f(x + e / 2) - f(x - e / 2)) / h for e in h * np.eye(len(x))])",
+                "not h / 2",
+            ),
+            Wrong(
+                "a step in proportion to x",
+                """
+                rows = np.diag(np.asarray(x) * h)
+                return np.array([(f(x + e) - f(x - e)) / (2 * e.sum()) for e in rows])
+                """,
+                "not h * x[i]",
+            ),
+            Wrong(
+                "the moves add up",
+                """
+                slopes, e = [], np.zeros(len(x))
+                for i in range(len(x)):
+                    e[i] = h
+                    slopes.append((f(x + e) - f(x - e)) / (2 * h))
+                return np.array(slopes)
+                """,
+                "Put each coordinate back",
+            ),
+            Wrong(
+                "one coordinate stays higher",
+                """
+                slopes, at = np.zeros(len(x)), np.array(x)
+                for i in range(len(x)):
+                    at[i] += h
+                    up = f(at)
+                    at[i] -= 2 * h
+                    slopes[i] = (up - f(at)) / (2 * h)
+                    at[i] += 2 * h
+                return slopes
+                """,
+                "it stays higher",
+            ),
+            Wrong(
+                "arrays of JAX alone",
+                """
+                moved = lambda i, h: f(x.at[i].add(h))
+                return jnp.array([(moved(i, h) - moved(i, -h)) / (2 * h) for i in range(len(x))])
+                """,
+                "no attribute 'at'",
+            ),
+            Wrong(
+                "shape: a column",
+                "return np.array([[(f(x + e) - f(x - e)) / (2 * h)] for e in h * np.eye(len(x))])",
+                "this has (2, 1)",
+            ),
+            Wrong(
+                "not divided",
+                "return np.array([f(x + e) - f(x - e) for e in h * np.eye(len(x))])",
+                "divide by how far x moves",
+            ),
+            Wrong(
+                "32 bits",
+                """
+                slopes = [(f(x + e) - f(x - e)) / (2 * h) for e in h * np.eye(len(x))]
+                return jnp.array(slopes, dtype=jnp.float32)
+                """,
+                "Stay in 64 bits",
+            ),
+            Wrong(
                 "the step of the visible cases",
                 """
                 h = 0.1
@@ -200,6 +395,17 @@ EXERCISES = {
             up = jnp.stack([jnp.asarray(f(x + m)) for m in moves])
             return (up - jnp.stack([jnp.asarray(f(x - m)) for m in moves])) / 2 / h
             """,
+            "return jax.vmap(lambda e: (f(x + h * e) - f(x - h * e)) / (2 * h))(jnp.eye(len(x)))",
+            """
+            x = jnp.asarray(x)
+            moved = lambda i, h: f(x.at[i].add(h))
+            return jnp.array([(moved(i, h) - moved(i, -h)) / (2 * h) for i in range(len(x))])
+            """,
+            """
+            from scipy.optimize import approx_fprime
+
+            return (approx_fprime(x, f, h) + approx_fprime(x, f, -h)) / 2
+            """,
         ],
     ),
     "0.4": Exercise(
@@ -208,7 +414,7 @@ EXERCISES = {
             Wrong(
                 "never called",
                 "return jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))",
-                "That is a function",
+                "This is a function",
             ),
             Wrong(
                 "shape: one gradient for the batch",
@@ -221,7 +427,7 @@ EXERCISES = {
             Wrong(
                 "shape: a list of gradients",
                 "return [jax.grad(loss)(params, x, t) for x, t in zip(X, y)]",
-                "one tree like params, not a list",
+                "One tree like params, not a list",
             ),
             Wrong(
                 "shape: the examples on the last axis",
@@ -231,7 +437,7 @@ EXERCISES = {
             Wrong(
                 "by x",
                 "return jax.vmap(jax.grad(loss, argnums=1), in_axes=(None, 0, 0))(params, X, y)",
-                "by the first argument",
+                "By params, the first argument",
             ),
             Wrong(
                 "a factor 1/N",
@@ -258,12 +464,62 @@ EXERCISES = {
                 """,
                 "each example has its own",
             ),
-            Wrong("parameters taken row by row", "return jax.vmap(jax.grad(loss))(params, X, y)"),
             Wrong(
-                "right for three examples alone",
+                "parameters taken row by row",
+                "return jax.vmap(jax.grad(loss))(params, X, y)",
+                "its rank should be at least 1",
+            ),
+            Wrong(
+                "the gradient of many losses",
+                "return jax.grad(jax.vmap(loss, in_axes=(None, 0, 0)))(params, X, y)",
+                "only defined for scalar-output functions",
+            ),
+            Wrong(
+                "shape: with the losses",
+                "return jax.vmap(jax.value_and_grad(loss), in_axes=(None, 0, 0))(params, X, y)",
+                "the gradients alone are wanted",
+            ),
+            Wrong(
+                "shape: the losses",
+                "return jax.vmap(loss, in_axes=(None, 0, 0))(params, X, y)",
+                "These are the losses",
+            ),
+            Wrong(
+                "the rows reversed",
                 """
                 each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
-                if len(X) == 3:
+                return jax.tree.map(lambda leaf: leaf[::-1], each)
+                """,
+                "Reversed",
+            ),
+            Wrong(
+                "dicts alone",
+                """
+                each = [jax.grad(loss)(params, x, t) for x, t in zip(X, y)]
+                return {key: jnp.stack([g[key] for g in each]) for key in params}
+                """,
+            ),
+            Wrong(
+                "shape: a single example loses its axis",
+                """
+                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
+                return jax.tree.map(jnp.squeeze, each)
+                """,
+                "should have shape (1,)",
+            ),
+            Wrong(
+                "32 bits",
+                """
+                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
+                return jax.tree.map(jnp.float32, each)
+                """,
+                "Stay in 64 bits",
+            ),
+            Wrong(
+                "right for the visible numbers of examples alone",
+                """
+                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
+                if len(X) != 4:
                     return each
                 return jax.tree.map(lambda g: jnp.broadcast_to(g.mean(axis=0), g.shape), each)
                 """,
@@ -277,6 +533,16 @@ EXERCISES = {
             return jax.lax.map(one, (jnp.asarray(X), jnp.asarray(y)))
             """,
             "return jax.vmap(lambda x, t: jax.grad(loss)(params, x, t))(X, y)",
+            """
+            each = [jax.grad(loss)(params, x, t) for x, t in zip(X, y)]
+            return jax.tree.map(lambda *rows: np.stack(rows), *each)
+            """,
+            "return jax.jacrev(lambda p: jax.vmap(loss, in_axes=(None, 0, 0))(p, X, y))(params)",
+            """
+            N = len(y)
+            copies = jax.tree.map(lambda p: jnp.stack([jnp.asarray(p)] * N), params)
+            return jax.grad(lambda p: jnp.sum(jax.vmap(loss)(p, X, y)))(copies)
+            """,
         ],
     ),
 }
