@@ -67,7 +67,7 @@ EXERCISES = {
                 w_star = jnp.linalg.solve(A, -b)
                 return w_star + Q @ ((1 + step_size * h) ** k * (Q.T @ (w0 - w_star)))
                 """,
-                "uphill",
+                "Uphill: which sign",
             ),
             Wrong(
                 "an exponential for the power",
@@ -103,11 +103,91 @@ EXERCISES = {
                 step = jnp.linalg.matrix_power(jnp.eye(3) - step_size * A, k)
                 return w_star + step @ (w0 - w_star)
                 """,
-                "(3, 3)",
+                "A of shape (2, 2)",
+            ),
+            Wrong(
+                "three times a factor for its power",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + Q @ (k * (1 - step_size * h) * (Q.T @ (w0 - w_star)))
+                """,
+                "a power, not three times",
+            ),
+            Wrong(
+                "the power forgotten",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + Q @ ((1 - step_size * h) * (Q.T @ (w0 - w_star)))
+                """,
+                "Where is the power k?",
+            ),
+            Wrong(
+                "the power by logarithms",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                factors = jnp.exp(k * jnp.log(1 - step_size * h))
+                return w_star + Q @ (factors * (Q.T @ (w0 - w_star)))
+                """,
+                "has no logarithm",
+            ),
+            Wrong(
+                "the entries of A for its curvatures",
+                """
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + (1 - step_size * jnp.diag(A)) ** k * (w0 - w_star)
+                """,
+            ),
+            Wrong(
+                "shape: complex, by eig",
+                """
+                h, Q = jnp.linalg.eig(A)
+                w_star = jnp.linalg.solve(A, -b)
+                factors = (1 - step_size * h) ** k
+                return w_star + Q @ (factors * jnp.linalg.solve(Q, w0 - w_star + 0j))
+                """,
+                "real array of numbers; this is complex",
+            ),
+            Wrong(
+                "shape: the weights of all steps",
+                "return gradient_descent(A, b, w0, step_size, k)",
+                "this has (4, 2). The weights are one vector",
+            ),
+            Wrong(
+                "single precision",
+                """
+                h, Q = jnp.linalg.eigh(A.astype(jnp.float32))
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + Q @ ((1 - step_size * h) ** k * (Q.T @ (w0 - w_star)))
+                """,
+                "float32",
+            ),
+            Wrong(
+                "the minimum from a long run",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = gradient_descent(A, b, w0, step_size, 500)[-1]
+                return w_star + Q @ ((1 - step_size * h) ** k * (Q.T @ (w0 - w_star)))
+                """,
+                "the last is still on its way",
                 hidden=True,
             ),
         ],
         [
+            "return gradient_descent(A, b, w0, step_size, k)[-1].tolist()",
+            """
+            h, Q = np.linalg.eig(A)
+            e0 = np.linalg.solve(Q, w0 + np.linalg.inv(A) @ b)
+            return Q @ ((1 - step_size * h) ** k * e0) - np.linalg.inv(A) @ b
+            """,
+            """
+            w = w0
+            for _ in range(k):
+                w = w - step_size * (A @ w + b)
+            return w
+            """,
             """
             w_star = -np.linalg.solve(A, b)
             step = np.linalg.matrix_power(np.eye(len(b)) - step_size * np.asarray(A), k)
@@ -146,7 +226,40 @@ EXERCISES = {
             Wrong(
                 "shape: one for each direction",
                 "return 2 / jnp.linalg.eigvalsh(A)",
-                "One number is wanted",
+                "single number; this has shape (3,)",
+            ),
+            Wrong(
+                "shape: complex, by eigvals",
+                "return 2 / jnp.max(jnp.linalg.eigvals(A))",
+                "The answer should be a real number",
+            ),
+            Wrong(
+                "eigvals taken for sorted",
+                "return 2 / np.linalg.eigvals(A)[0]",
+                "any order",
+            ),
+            Wrong("the mean curvature", "return 2 * len(A) / jnp.trace(A)", "the mean curvature"),
+            Wrong("the curvature", "return jnp.linalg.eigvalsh(A)[-1]", "a step size is wanted"),
+            Wrong(
+                "a bound by rows",
+                "return 2 / jnp.max(jnp.sum(jnp.abs(A), axis=1))",
+                "A row's sum",
+            ),
+            Wrong(
+                "single precision",
+                "return 2 / jnp.linalg.eigvalsh(A.astype(jnp.float32))[-1]",
+                "float32",
+            ),
+            Wrong(
+                "a power iteration from a start that misses the steepest direction",
+                """
+                v = jnp.ones(len(A))
+                for _ in range(2000):
+                    v = A @ v / jnp.linalg.norm(A @ v)
+                return 2 / (v @ A @ v)
+                """,
+                "Does an iteration start",
+                hidden=True,
             ),
             Wrong(
                 "a power iteration stopped early",
@@ -163,6 +276,9 @@ EXERCISES = {
         [
             "return 2 / np.linalg.norm(np.asarray(A), 2)",
             "return float(2 / np.max(np.linalg.eigvals(A).real))",
+            "return 2 / np.max(np.linalg.eigvals(A))",
+            "return 2 / jnp.max(jnp.abs(jnp.linalg.eigvals(A)))",
+            "return 2 / jnp.linalg.svd(A, compute_uv=False)[0]",
         ],
     ),
     "1.3": Exercise(
@@ -258,6 +374,54 @@ EXERCISES = {
                 "One whole number",
             ),
             Wrong(
+                "not rounded up",
+                """
+                factor = np.max((1 - step_size * np.asarray(h)) ** 2)
+                return np.log(tol) / np.log(factor)
+                """,
+                "A step is a whole number",
+            ),
+            Wrong(
+                "rounded down",
+                """
+                factor = np.max((1 - step_size * np.asarray(h)) ** 2)
+                return int(np.log(tol) / np.log(factor))
+                """,
+                "One too few",
+            ),
+            Wrong(
+                "the fastest mode alone",
+                """
+                factor = np.min((1 - step_size * np.asarray(h)) ** 2)
+                return int(np.ceil(np.log(tol) / np.log(factor)))
+                """,
+                "the shallow one is not",
+            ),
+            Wrong(
+                "the cost, not the step",
+                """
+                h, e0 = np.asarray(h), np.asarray(e0)
+                excess = lambda k: np.sum(0.5 * h * (1 - step_size * h) ** (2 * k) * e0**2)
+                k = 0
+                while excess(k) > tol * excess(0):
+                    k += 1
+                return excess(k) / excess(0)
+                """,
+                "At which step",
+            ),
+            Wrong(
+                "shape: the costs of all steps",
+                """
+                h, e0 = np.asarray(h), np.asarray(e0)
+                excess = lambda k: np.sum(0.5 * h * (1 - step_size * h) ** (2 * k) * e0**2)
+                costs = [excess(0)]
+                while costs[-1] > tol * costs[0]:
+                    costs.append(excess(len(costs)))
+                return costs
+                """,
+                "this has shape (6,)",
+            ),
+            Wrong(
                 "a hundred steps at most",
                 """
                 h, e0 = np.asarray(h), np.asarray(e0)
@@ -285,6 +449,17 @@ EXERCISES = {
             return np.argmax(excess <= tol * excess[0])
             """,
             "return dynamics.steps_to_tolerance(h, e0, step_size, tol)",
+            """
+            k, excess = jnp.arange(3000), dynamics.excess_loss(h, e0, step_size, jnp.arange(3000))
+            return jnp.min(jnp.where(excess <= tol * excess[0], k, 10**6))
+            """,
+            """
+            e, k = list(map(float, e0)), 0
+            first = sum(c * x * x for c, x in zip(h, e))
+            while sum(c * x * x for c, x in zip(h, e)) > tol * first:
+                e, k = [(1 - step_size * float(c)) * x for c, x in zip(h, e)], k + 1
+            return float(k)
+            """,
         ],
     ),
     "1.4": Exercise(
@@ -332,6 +507,52 @@ EXERCISES = {
                 return w0
                 """,
                 "a few digits",
+            ),
+            Wrong(
+                "how far, not where to",
+                "return jnp.linalg.pinv(A) @ (A @ w0 + b)",
+                "where to?",
+            ),
+            Wrong(
+                "the start forgotten, and the sign",
+                "return jnp.linalg.pinv(A) @ b",
+                "keep its first value",
+            ),
+            Wrong(
+                "an absolute threshold",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                inverse = jnp.where(h > 1e-8, 1 / jnp.where(h > 1e-8, h, 1), 0)
+                return w0 - Q @ (inverse * (Q.T @ (A @ w0 + b)))
+                """,
+                "Small: against what?",
+            ),
+            Wrong(
+                "the start's flat part dropped in other axes",
+                "return jnp.where(jnp.diag(A) == 0, w0, -jnp.linalg.pinv(A) @ b)",
+                "flat directions keep w0's part",
+            ),
+            Wrong(
+                "shape: complex, by eig",
+                """
+                h, Q = jnp.linalg.eig(A)
+                keep = abs(h) > 1e-10 * jnp.max(abs(h))
+                inverse = jnp.where(keep, 1 / jnp.where(keep, h, 1), 0)
+                return w0 - Q @ (inverse * (Q.T @ (A @ w0 + b)))
+                """,
+                "real array of numbers; this is complex",
+            ),
+            Wrong(
+                "single precision",
+                """
+                return w0 - jnp.linalg.pinv(A.astype(jnp.float32), hermitian=True) @ (A @ w0 + b)
+                """,
+                "float32",
+            ),
+            Wrong(
+                "a slow direction taken for a flat one",
+                "return w0 - jnp.linalg.pinv(A, rtol=1e-2) @ (A @ w0 + b)",
+                "Was it taken for 0?",
                 hidden=True,
             ),
         ],
@@ -343,6 +564,12 @@ EXERCISES = {
             return w0 - Q[:, keep] @ (pull / h[keep])
             """,
             "return w0 - np.linalg.lstsq(A, A @ w0 + b, rcond=1e-10)[0]",
+            "return w0 - jnp.linalg.lstsq(A, A @ w0 + b)[0]",
+            """
+            flat = np.eye(len(b)) - np.linalg.pinv(A) @ A
+            return list(flat @ w0 - np.linalg.pinv(A) @ b)
+            """,
+            "return dynamics.min_cost_projection(A, b, w0)",
         ],
     ),
     "1.5": Exercise(
@@ -392,6 +619,63 @@ EXERCISES = {
                 "what stands before l2",
             ),
             Wrong(
+                "twice the penalty",
+                """
+                N, D = Phi.shape
+                return jnp.linalg.solve(Phi.T @ Phi + 2 * N * l2 * jnp.eye(D), Phi.T @ t)
+                """,
+                "not twice that",
+            ),
+            Wrong(
+                "only the targets averaged",
+                """
+                N, D = Phi.shape
+                return jnp.linalg.solve(Phi.T @ Phi + l2 * jnp.eye(D), Phi.T @ t / N)
+                """,
+                "Only the targets are averaged",
+            ),
+            Wrong(
+                "sign of the targets",
+                """
+                N, D = Phi.shape
+                return -jnp.linalg.solve(Phi.T @ Phi + N * l2 * jnp.eye(D), Phi.T @ t)
+                """,
+                "no negative weight",
+            ),
+            Wrong(
+                "N times D",
+                """
+                D = Phi.shape[1]
+                return jnp.linalg.solve(Phi.T @ Phi + Phi.size * l2 * jnp.eye(D), Phi.T @ t)
+                """,
+            ),
+            Wrong(
+                "N learnt by heart",
+                """
+                D = Phi.shape[1]
+                N = 4 if D == 1 else 6
+                return jnp.linalg.solve(Phi.T @ Phi + N * l2 * jnp.eye(D), Phi.T @ t)
+                """,
+                "every example was copied",
+            ),
+            Wrong(
+                "shape: the fitted targets",
+                """
+                N, D = Phi.shape
+                return Phi @ jnp.linalg.solve(Phi.T @ Phi + N * l2 * jnp.eye(D), Phi.T @ t)
+                """,
+                "this has (4,)",
+            ),
+            Wrong(
+                "single precision",
+                """
+                N, D = Phi.shape
+                Phi = Phi.astype(jnp.float32)
+                return jnp.linalg.solve(Phi.T @ Phi + N * l2 * jnp.eye(D), Phi.T @ t)
+                """,
+                "float32",
+            ),
+            Wrong(
                 "shape: a column",
                 """
                 N, D = Phi.shape
@@ -418,6 +702,19 @@ EXERCISES = {
             N, D = np.shape(Phi)
             rows = np.vstack([Phi, np.sqrt(N * l2) * np.eye(D)])
             return np.linalg.lstsq(rows, np.append(t, np.zeros(D)), rcond=None)[0]
+            """,
+            """
+            from sklearn.linear_model import Ridge
+
+            return Ridge(alpha=len(t) * l2, fit_intercept=False).fit(Phi, t).coef_
+            """,
+            """
+            h, Q = jnp.linalg.eigh(Phi.T @ Phi / len(t))
+            return (Q @ (Q.T @ (Phi.T @ t) / len(t) / (h + l2))).tolist()
+            """,
+            """
+            A = jnp.einsum("nd,ne->de", Phi, Phi) / len(t) + l2 * jnp.eye(Phi.shape[1])
+            return jnp.linalg.inv(A) @ jnp.einsum("nd,n->d", Phi, t) / len(t)
             """,
         ],
     ),
