@@ -3,7 +3,10 @@
 Standard library only: the variables must be set before a process imports JAX.
 """
 
+import hashlib
 import os
+import platform
+from pathlib import Path
 
 
 def settings(root, environ=os.environ):
@@ -20,9 +23,20 @@ def settings(root, environ=os.environ):
     if "JAX_COMPILATION_CACHE_DIR" in environ:
         return {}
     wanted = {
-        "JAX_COMPILATION_CACHE_DIR": str(root / ".cache" / "jax"),
+        "JAX_COMPILATION_CACHE_DIR": str(root / ".cache" / "jax" / _processor()),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES": "none",
     }
     return {name: value for name, value in wanted.items() if name not in environ}
+
+
+def _processor():
+    """A name for this processor's instructions: programs for another one may not run here."""
+    told = platform.machine() + platform.processor()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        told += next(line for line in lines if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):  # not Linux: a folder seldom moves to another machine there
+        pass
+    return hashlib.sha256(told.encode()).hexdigest()[:8]

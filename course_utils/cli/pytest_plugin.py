@@ -10,8 +10,11 @@ from importlib import metadata
 
 import pytest
 
-from course_utils.cli import compare
+from course_utils.cli import compare, compilation_cache
+from course_utils.cli.setup_venv import ROOT
 
+# Before anything imports JAX, and for every process that a test starts.
+os.environ.update(compilation_cache.settings(ROOT))
 # Each notebook has a kernel of its own, and several may share one GPU: none may take it all.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
