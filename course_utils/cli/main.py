@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from urllib.parse import quote
 
-from course_utils.cli import setup_venv
+from course_utils.cli import compilation_cache, lab, setup_messages, setup_venv
 
 USAGE = """\
 usage: python3 -m course_utils JOB [options]          in a clone of the course
 
-  lab      open JupyterLab on notebooks/
+  lab      open JupyterLab on work/, your own copies of the lessons
   test     run the tests, the notebooks among them; --all adds the slow ones
   run      execute notebooks and store their outputs; --check only looks
   release  write the students' copies of the notebooks, or a problem set
@@ -23,13 +24,16 @@ has all the packages is used instead. --gpu adds JAX's CUDA build (Linux, NVIDIA
 `python3 -m course_utils JOB --help` says more."""
 HELP = {
     "lab": """\
-usage: python3 -m course_utils lab [--gpu] [JupyterLab's options]
+usage: python3 -m course_utils lab [NN | NOTEBOOK] [--gpu] [JupyterLab's options]
 
-Open JupyterLab on notebooks/, after making the environment .venv if this is the first call.
-Ctrl-C, twice or confirmed by y, ends it.
+Open JupyterLab on work/, after making the environment .venv if this is the first call. There every
+lesson is yours to write in: it is copied from notebooks/student once, and nothing overwrites it.
+Ctrl-C, twice or confirmed by y, ends JupyterLab.
 
-  --gpu    add JAX's CUDA build (Linux, NVIDIA) to the environment
-  others   go to JupyterLab: --no-browser, --port 8890, notebooks/01_linear_regression.ipynb""",
+  NN        open this lesson: lab 03
+  NOTEBOOK  open this notebook: lab notebooks/03_taylor_approximations.ipynb is the solved one
+  --gpu     add JAX's CUDA build (Linux, NVIDIA) to the environment
+  others    go to JupyterLab: --no-browser, --port 8890, ...""",
     "test": """\
 usage: python3 -m course_utils test [--all] [--gpu] [pytest's options]
 
@@ -39,7 +43,16 @@ Run the tests: the package's, and every notebook from top to bottom against its 
   --gpu    add JAX's CUDA build (Linux, NVIDIA) to the environment
   others   go to pytest: -k cg, -x, tests/engine, -n 0 (no parallel workers), ...""",
 }
-JOBS = ("lab", "test", "run", "release", "grade", "stamp", "bench")
+# The extras that each job needs: nbclient and nbformat come with `lab`, nbgrader with `test`
+JOBS = {
+    "lab": {"lab"},
+    "test": {"lab", "test"},
+    "run": {"lab"},
+    "release": {"lab", "test"},
+    "grade": {"lab", "test"},
+    "stamp": {"lab"},
+    "bench": {"lab"},
+}
 # pytest's options that parallel workers would contradict
 ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--co", "-h")
 
@@ -71,17 +84,21 @@ def _dispatch(argv):
             print(HELP[job])
             return 0
         return import_module(f"course_utils.cli.{job}").main(rest)
-    extras = {"lab", "test"} | ({"cuda"} if gpu else set())
+    extras = JOBS[job] | ({"cuda"} if gpu else set())
+    variables = {}
     if job == "test":
         command = _test_command(rest, extras)
     elif job == "lab":
-        command = _lab_command(rest)
+        command = _lab_command(lab.page(rest), rest)
+        variables = compilation_cache.settings(setup_venv.ROOT)  # a second "Run all" takes half
     else:
         command = [f"course_utils.cli.{job}"] + rest
     python = setup_venv.ensure(extras)
+    if job == "lab":
+        print(*_fill_work(), sep="", end="", flush=True)
     if job in HELP:  # the others take paths, which start where the caller stands
         os.chdir(str(setup_venv.ROOT))
-    return _become(python, ["-m"] + command)
+    return _become(python, ["-m"] + command, variables)
 
 
 def _take(argv, option):
@@ -109,25 +126,33 @@ def _workers():
     return max(1, min(cores, 4))
 
 
-def _lab_command(rest):
+def _lab_command(page, rest):
     # The clone is the root: links to README.md open, a terminal starts where the jobs are called
     command = [
         "jupyterlab",
         "--ServerApp.root_dir=" + str(setup_venv.ROOT),
-        "--LabApp.default_url=/lab/tree/notebooks",
+        "--LabApp.default_url=/lab/tree/" + quote(page),
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in rest:
         command.append("--allow-root")  # a container's usual user, whom Jupyter refuses otherwise
     return command + rest
 
 
-def _become(python, command):
+def _fill_work():
+    try:
+        return [sentence + "\n" for sentence in lab.fill()]
+    except OSError as error:
+        raise setup_venv.SetupError(setup_messages.os_error(error, setup_venv.ROOT)) from error
+
+
+def _become(python, command, variables):
     """Hand over to ``python command`` as if its environment were activated."""
-    env = dict(os.environ)
+    env = dict(os.environ, **variables)
     if python == setup_venv.interpreter(setup_venv.ROOT / ".venv"):
         env["VIRTUAL_ENV"] = str(python.parent.parent)
         env["PATH"] = os.pathsep.join([str(python.parent), env.get("PATH", os.defpath)])
-        env.pop("PYTHONHOME", None)
+        for name in ("PYTHONHOME", "PYTHONPATH"):  # another Python's packages
+            env.pop(name, None)
     sys.stdout.flush()
     if os.name == "posix":
         # signals and the exit status are then the job's own

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from course_utils.cli.setup_venv import ROOT
+from course_utils.cli import main
+from course_utils.cli.setup_venv import OLDEST, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -30,7 +30,6 @@ def pins(path):
 
 
 CONSTRAINTS = pins(ROOT / "constraints.txt")
-COLAB = pins(ROOT / "tests/tools/colab-constraints.txt")
 
 
 def machines():
@@ -50,14 +49,6 @@ def machines():
                 "platform_machine": cpu,
                 "extra": "",
             }
-
-
-def pinned(machine):
-    found = {}
-    for pin in CONSTRAINTS:
-        if pin.marker is None or pin.marker.evaluate(machine):
-            found.setdefault(canonicalize_name(pin.name), []).append(pin)
-    return found
 
 
 def version_of(pin):
@@ -81,49 +72,32 @@ def test_environment_yml_asks_for_what_pyproject_asks_for():
     assert [str(Requirement(x)) for x in listed] == [str(Requirement(x)) for x in wanted]
 
 
-def test_each_requirement_has_one_pin_that_meets_it_on_each_machine():
+def test_on_each_machine_every_requirement_has_one_pin_that_meets_it():
     for machine in machines():
-        found = pinned(machine)
-        for text in ALL:
-            requirement = Requirement(text)
-            (pin,) = found[canonicalize_name(requirement.name)]
-            assert requirement.specifier.contains(version_of(pin)), f"{pin} is outside {text}"
-
-
-def test_no_package_is_pinned_twice_on_one_machine():
-    for machine in machines():
-        assert {name: p for name, p in pinned(machine).items() if len(p) > 1} == {}
-
-
-def test_constraints_are_names_and_versions_and_nothing_else():
+        found = {}
+        for pin in CONSTRAINTS:
+            if pin.marker is None or pin.marker.evaluate(machine):
+                assert found.setdefault(canonicalize_name(pin.name), pin) is pin, "pinned twice"
+        for requirement in map(Requirement, ALL):
+            pin = found[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(version_of(pin)), f"{pin}, not {requirement}"
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
-        assert re.fullmatch(r"[a-z0-9.-]+==[\w.]+( ; [\w .'<>=!()-]+)?", line), line
+        assert re.fullmatch(r"[a-z0-9.-]+==[\w.]+( ; [\w .'<>=!()-]+)?", line), "names no host"
     names = [pin.name for pin in CONSTRAINTS]
     assert names == sorted(names)
 
 
-def test_the_package_asks_for_lower_bounds_that_colab_meets():
-    have = {pin.name: version_of(pin) for pin in COLAB}
-    for text in CORE:
-        requirement = Requirement(text)
-        assert [clause.operator for clause in requirement.specifier] == [">="], text
+def test_requirements_are_such_that_colab_and_the_set_up_understand_them():
+    colab = {pin.name: version_of(pin) for pin in pins(ROOT / "tests/tools/colab-constraints.txt")}
+    for requirement in map(Requirement, CORE):
+        assert [clause.operator for clause in requirement.specifier] == [">="]
         if requirement.name != "tqdm":  # always there, and never a matter of version
-            assert requirement.specifier.contains(have[requirement.name]), text
-
-
-def test_only_operators_that_the_set_up_understands_are_used():
-    for text in ALL:
-        requirement = Requirement(text)
-        assert {clause.operator for clause in requirement.specifier} <= {">=", "<"}, text
-        assert requirement.marker is None, text
-
-
-def test_the_extras_are_those_that_the_commands_install():
-    assert set(EXTRAS) == {"lab", "test", "browser", "cuda"}
-    assert SpecifierSet(PROJECT["requires-python"]) == SpecifierSet(">=3.11")
-
-
-def test_contributing_tells_how_the_constraints_are_made():
+            assert requirement.specifier.contains(colab[requirement.name])
+    for requirement in map(Requirement, ALL):
+        assert {clause.operator for clause in requirement.specifier} <= {">=", "<"}
+        assert requirement.marker is None
+    assert set(EXTRAS) == {"lab", "test", "browser", "cuda"} >= set().union(*main.JOBS.values())
+    assert PROJECT["requires-python"] == ">=" + ".".join(map(str, OLDEST))
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^ {4}(uv pip compile .*)$", text, re.MULTILINE)
     assert "--universal" in command and "--all-extras" in command
@@ -136,13 +110,6 @@ def test_contributing_tells_how_the_constraints_are_made():
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
 JOB_KEYS = {"name", "runs-on", "timeout-minutes", "strategy", "env", "steps", "needs", "if"}
 STEP_KEYS = {"name", "uses", "with", "run", "shell", "env", "if"}
-
-
-def test_the_workflow_runs_on_pushes_and_requests_and_may_only_read():
-    triggers = WORKFLOW[True]  # YAML 1.1 reads the key `on` so
-    assert {"push", "pull_request"} <= set(triggers)
-    assert WORKFLOW["permissions"] == {"contents": "read"}
-    assert set(WORKFLOW) == {"name", True, "permissions", "concurrency", "jobs"}
 
 
 @pytest.mark.parametrize("name", WORKFLOW["jobs"])
@@ -164,19 +131,17 @@ def test_each_job_of_the_workflow_is_well_formed(name):
     assert text.count("${{") == len(re.findall(r"\$\{\{ [\w.-]+ \}\}", text))
 
 
-def test_the_workflow_covers_three_systems_and_every_python():
-    matrix = WORKFLOW["jobs"]["all"]["strategy"]["matrix"]
+def test_the_workflow_may_only_read_and_covers_every_system_python_and_colab():
+    triggers = WORKFLOW[True]  # YAML 1.1 reads the key `on` so
+    assert {"push", "pull_request"} <= set(triggers)
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    assert set(WORKFLOW) == {"name", True, "permissions", "concurrency", "jobs"}
+    everything, colab = WORKFLOW["jobs"]["all"], WORKFLOW["jobs"]["colab"]
+    matrix = everything["strategy"]["matrix"]
     assert matrix == {"os": ["ubuntu-latest", "macos-latest", "windows-latest"], "python": PYTHONS}
-    assert WORKFLOW["jobs"]["all"]["steps"][-1]["run"] == ".ci/run"
-
-
-def test_the_workflow_tries_colabs_versions_on_colabs_python():
-    checkout, python, job = WORKFLOW["jobs"]["colab"]["steps"]
-    assert python["with"]["python-version"] == "3.13"
-    assert "tests/tools/test_colab.py" in job["run"]
-
-
-def test_ci_run_can_be_called_and_runs_everything():
+    assert everything["steps"][-1]["run"] == ".ci/run"
+    assert "tests/tools/test_colab.py" in colab["steps"][-1]["run"]
+    assert colab["steps"][1]["with"]["python-version"] == "3.13"
     script = ROOT / ".ci/run"
     lines = script.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "#!/usr/bin/env bash" and "set -eu" in lines
