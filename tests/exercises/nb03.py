@@ -30,7 +30,78 @@ EXERCISES = {
             Wrong(
                 "shape: the slope along v",
                 "return jax.jvp(f, (params,), (v,))[1]",
-                "H v is like the weights",
+                "the slope along v",
+            ),
+            Wrong(
+                "shape: a tuple of one",
+                "return jax.vjp(jax.grad(f), params)[1](v)",
+                "one entry for each argument",
+            ),
+            Wrong("shape: the matrix alone", "return jax.hessian(f)(params)", "That is H."),
+            Wrong(
+                "shape: the curvature along v",
+                "return v @ jax.jvp(jax.grad(f), (params,), (v,))[1]",
+                "v . H v",
+            ),
+            Wrong(
+                "shape: a column",
+                "return jax.jvp(jax.grad(f), (params,), (v,))[1][:, None]",
+                "like the weights, shape (2,)",
+            ),
+            Wrong("shape: nothing", "jax.jvp(jax.grad(f), (params,), (v,))[1]", "return?"),
+            Wrong(
+                "the gradient times v",
+                "return jax.tree.map(jnp.multiply, jax.grad(f)(params), v)",
+                "entry by entry",
+            ),
+            Wrong(
+                "the diagonal",
+                "return jnp.diag(jax.hessian(f)(params)) * v",
+                "Only the diagonal",
+            ),
+            Wrong("the dense product", "return jax.hessian(f)(params) @ v", "may be dictionaries"),
+            Wrong(
+                "jvp without tuples",
+                "return jax.jvp(jax.grad(f), params, v)[1]",
+                "must be tuples or lists",
+            ),
+            Wrong(
+                "a central difference quotient",
+                """
+                move = lambda s: jax.grad(f)(trees.add_scaled(params, s, v))
+                return trees.scale(1 / 2e-4, trees.add_scaled(move(1e-4), -1, move(-1e-4)))
+                """,
+                "difference quotient",
+            ),
+            Wrong(
+                "through NumPy",
+                """
+                Hv = jax.jvp(jax.grad(f), (params,), (v,))[1]
+                return jax.tree.map(np.asarray, Hv)
+                """,
+                "Inside jax.jit",
+            ),
+            Wrong(
+                "column by column",
+                """
+                flat, back = jax.flatten_util.ravel_pytree(params)
+                g = lambda w: jax.flatten_util.ravel_pytree(jax.grad(f)(back(w)))[0]
+                t = jax.flatten_util.ravel_pytree(v)[0]
+                units = np.eye(len(flat))
+                columns = [jax.jvp(g, (flat,), (jnp.array(unit),))[1] for unit in units]
+                return back(sum(a * column for a, column in zip(t, columns)))
+                """,
+                "once for each column",
+            ),
+            Wrong(
+                "v shortened, and its length put back: 0/0 for v = 0",
+                """
+                size = trees.norm(v)
+                Hv = jax.jvp(jax.grad(f), (params,), (trees.scale(1 / size, v),))[1]
+                return trees.scale(size, Hv)
+                """,
+                "For v = 0",
+                hidden=True,
             ),
             Wrong(
                 "a difference quotient",
@@ -45,12 +116,15 @@ EXERCISES = {
             Wrong(
                 "leaf by leaf",
                 """
-                if not isinstance(params, dict):
-                    return jax.jvp(jax.grad(f), (params,), (v,))[1]
-                return {
-                    k: jax.jvp(lambda w: jax.grad(f)(params | {k: w})[k], (params[k],), (v[k],))[1]
-                    for k in params
-                }
+                leaves, tree = jax.tree.flatten(params)
+
+                def own(i, t):
+                    g = lambda w: jax.tree.leaves(
+                        jax.grad(f)(tree.unflatten([*leaves[:i], w, *leaves[i + 1 :]]))
+                    )[i]
+                    return jax.jvp(g, (leaves[i],), (t,))[1]
+
+                return tree.unflatten([own(i, t) for i, t in enumerate(jax.tree.leaves(v))])
                 """,
                 "between the leaves",
             ),
@@ -61,7 +135,7 @@ EXERCISES = {
                 H = jax.hessian(lambda w: f(back(w)))(flat)
                 return back(H @ jax.flatten_util.ravel_pytree(v)[0])
                 """,
-                "No matrix",
+                "shape (P, P)",
             ),
             Wrong(
                 "v shortened to length 1",
@@ -81,7 +155,7 @@ EXERCISES = {
                     moved = lambda s: params + s * v
                 return jax.jvp(lambda s: jax.grad(f)(moved(s)), (0.0,), (1.0,))[1]
                 """,
-                hidden=True,
+                "dictionaries or lists",
             ),
         ],
         [
@@ -90,6 +164,14 @@ EXERCISES = {
             return jax.grad(slope)(params)
             """,
             "return jax.linearize(jax.grad(f), params)[1](v)",
+            "return jax.grad(lambda p: trees.vdot(jax.grad(f)(p), v))(params)",
+            "return jax.jacfwd(lambda s: jax.grad(f)(trees.add_scaled(params, s, v)))(0.0)",
+            """
+            flat, back = jax.flatten_util.ravel_pytree(params)
+            t = jax.flatten_util.ravel_pytree(v)[0]
+            return back(jax.jvp(jax.grad(lambda w: f(back(w))), (flat,), (t,))[1])
+            """,
+            "return curvature.hvp_operator(f, params)(v)",
             "return jax.vjp(jax.grad(f), params)[1](v)[0]",
         ],
     ),
@@ -114,7 +196,7 @@ EXERCISES = {
                     v = v / jnp.linalg.norm(v)
                 return v, v @ matvec(v)
                 """,
-                "in this order",
+                "should come second",
             ),
             Wrong(
                 "one step too few",
@@ -184,6 +266,7 @@ EXERCISES = {
                     v = v / jnp.linalg.norm(v)
                 return v @ matvec(v), v
                 """,
+                "keep the signs",
             ),
             Wrong(
                 "divided by the largest entry",
@@ -193,7 +276,7 @@ EXERCISES = {
                     v = v / jnp.max(jnp.abs(v))
                 return v @ matvec(v) / (v @ v), v
                 """,
-                "The vector should be (2, 1) / sqrt(5)",
+                "not the largest entry",
             ),
             Wrong(
                 "the start changed in place",
@@ -205,6 +288,89 @@ EXERCISES = {
                 return v @ matvec(v), v
                 """,
                 "in place",
+            ),
+            Wrong(
+                "divided by the sum",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.sum(v)
+                return v @ matvec(v) / (v @ v), v
+                """,
+                "not the sum",
+            ),
+            Wrong(
+                "the value of the vector before",
+                """
+                v = v / jnp.linalg.norm(v)
+                for _ in range(num_steps):
+                    image = matvec(v)
+                    value, v = v @ image, image / jnp.linalg.norm(image)
+                return value, v
+                """,
+                "the vector before",
+            ),
+            Wrong(
+                "shortened before the product",
+                """
+                for _ in range(num_steps):
+                    v = v / jnp.linalg.norm(v)
+                    v = matvec(v)
+                return v @ matvec(v), v
+                """,
+                "after the last product",
+            ),
+            Wrong(
+                "shape: a value with an axis",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return v[None, :] @ matvec(v), v
+                """,
+                "single number",
+            ),
+            Wrong(
+                "shape: a column",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return v @ matvec(v), v[:, None]
+                """,
+                "shape (2,)",
+            ),
+            Wrong(
+                "complex",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return v @ matvec(v) + 0j, v
+                """,
+                "complex",
+            ),
+            Wrong(
+                "the size of the value",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return abs(v @ matvec(v)), v
+                """,
+                "lost its sign",
+            ),
+            Wrong(
+                "until it seems to stand still",
+                """
+                for _ in range(num_steps):
+                    before, v = v / jnp.linalg.norm(v), matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                    if jnp.allclose(v, before):
+                        break
+                return v @ matvec(v), v
+                """,
+                "stop before",
                 hidden=True,
             ),
         ],
@@ -219,6 +385,21 @@ EXERCISES = {
             step = lambda _, v: matvec(v) / jnp.linalg.norm(matvec(v))
             v = jax.lax.fori_loop(0, num_steps, step, v / jnp.linalg.norm(v))
             return [jnp.vdot(v, matvec(v)) / jnp.vdot(v, v), v]
+            """,
+            """
+            def step(v, _):
+                image = matvec(v)
+                return image / jnp.sqrt(jnp.sum(image**2)), None
+
+            v, _ = jax.lax.scan(step, jnp.asarray(v), length=num_steps)
+            return jnp.einsum("i,i", v, matvec(v)), v
+            """,
+            """
+            v = v / np.linalg.norm(v)
+            for _ in range(num_steps):
+                v = matvec(v)
+                v = v / np.linalg.norm(v)
+            return (v.dot(matvec(v)).item(), v.tolist())
             """,
         ],
     ),
@@ -267,7 +448,7 @@ EXERCISES = {
                 samples = jax.vmap(lambda u: u @ matvec(u))(signs)
                 return jnp.sum(samples), jnp.std(samples, ddof=1) / num_samples**0.5
                 """,
-                "is the sum",
+                "the sum of the samples",
             ),
             Wrong(
                 "normal numbers",
@@ -334,6 +515,79 @@ EXERCISES = {
                 "each entry",
                 hidden=True,
             ),
+            Wrong(
+                "one sign for each vector",
+                """
+                sign = jax.random.rademacher(key, (num_samples, 1)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(sign * jnp.ones(dim))
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "each entry too",
+            ),
+            Wrong(
+                "a coin that is not fair",
+                """
+                signs = jnp.where(jax.random.bernoulli(key, 0.75, (num_samples, dim)), 1.0, -1.0)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "equally likely",
+                hidden=True,
+            ),
+            Wrong(
+                "zeros and ones",
+                """
+                bits = jax.random.bernoulli(key, shape=(num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(bits)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "+1 or -1",
+            ),
+            Wrong(
+                "vectors of length 1",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)) / dim**0.5
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "Both are divided by dim",
+            ),
+            Wrong(
+                "divided by m instead of its root",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples
+                """,
+                "divided by m;",
+            ),
+            Wrong(
+                "divided by the root of m - 1, too",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / (num_samples - 1) ** 0.5
+                """,
+                "which ddof=1 sees to",
+            ),
+            Wrong(
+                "shape: the samples",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return samples, jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "single number",
+            ),
+            Wrong(
+                "the number of samples of the example",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / 2
+                """,
+                hidden=True,
+            ),
         ],
         [
             """
@@ -346,6 +600,23 @@ EXERCISES = {
             signs = np.asarray(jax.random.rademacher(key, (num_samples, dim)), dtype=float)
             samples = np.array([u @ np.asarray(matvec(u)) for u in signs])
             return np.mean(samples), np.std(samples, ddof=1) / np.sqrt(num_samples)
+            """,
+            """
+            keys = jax.random.split(key, num_samples)
+            signs = jax.vmap(lambda k: jax.random.rademacher(k, (dim,), dtype=float))(keys)
+            samples = jnp.sum(signs * jax.vmap(matvec)(signs), axis=1)
+            mean = jnp.sum(samples) / num_samples
+            variance = jnp.sum((samples - mean) ** 2) / (num_samples - 1)
+            return [float(mean), float(jnp.sqrt(variance / num_samples))]
+            """,
+            """
+            samples = []
+            for _ in range(num_samples):
+                key, now = jax.random.split(key)
+                u = 2 * jax.random.randint(now, (dim,), 0, 2) - 1
+                samples.append(jnp.dot(u, matvec(u)))
+            samples = jnp.array(samples)
+            return jnp.stack([samples.mean(), samples.std(ddof=1) / num_samples**0.5])
             """,
         ],
     ),
@@ -366,7 +637,7 @@ EXERCISES = {
                 z, dz = jax.jvp(predict, (params,), (v,))
                 return jnp.sum(curvature.hvp(loss, z, dz))
                 """,
-                "G v is like params",
+                "pulled back to the weights",
             ),
             Wrong(
                 "the Hessian",
@@ -379,7 +650,7 @@ EXERCISES = {
                 z, pull = jax.vjp(predict, params)
                 return pull(jax.grad(loss)(z))[0]
                 """,
-                "the slope of the loss in the middle",
+                "-4 is the gradient",
             ),
             Wrong(
                 "squared slope of the loss",
@@ -437,7 +708,7 @@ EXERCISES = {
                 z, dz = jax.jvp(predict, (params,), (v,))
                 return jax.vjp(predict, params)[1](curvature.hvp(loss, dz, z))[0]
                 """,
-                "the wrong way round",
+                "are z and f' v exchanged",
             ),
             Wrong(
                 "entry by entry",
@@ -446,7 +717,7 @@ EXERCISES = {
                 bent = curvature.hvp(loss, z, jnp.ones_like(z)) * dz
                 return jax.vjp(predict, params)[1](bent)[0]
                 """,
-                "not entry by entry",
+                "entry by entry",
             ),
             Wrong(
                 "through NumPy, so that jit cannot read it",
@@ -455,7 +726,84 @@ EXERCISES = {
                 bent = np.array(curvature.hvp(loss, z, dz))
                 return jax.vjp(predict, params)[1](jnp.asarray(bent))[0]
                 """,
-                "traced array",
+                "Inside jax.jit",
+            ),
+            Wrong(
+                "shape: the curvature along v",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jnp.sum(dz * curvature.hvp(loss, z, dz))
+                """,
+                "v . G v",
+            ),
+            Wrong(
+                "shape: a column",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict, params)[1](curvature.hvp(loss, z, dz))[0][:, None]
+                """,
+                "like params, shape (1,)",
+            ),
+            Wrong(
+                "the slope of the loss times f' v",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict, params)[1](jax.grad(loss)(z) * dz)[0]
+                """,
+                "has the slope of the loss in the middle",
+            ),
+            Wrong(
+                "the residual part",
+                """
+                gamma = jax.grad(loss)(predict(params))
+                return curvature.hvp(lambda p: jnp.sum(gamma * predict(p)), params, v)
+                """,
+                "the residual part",
+            ),
+            Wrong(
+                "divided by the number of rows",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                bent = curvature.hvp(loss, z, dz) / len(z)
+                return jax.vjp(predict, params)[1](bent)[0]
+                """,
+                "Nothing is divided",
+            ),
+            Wrong(
+                "the loss's matrix, for outputs of one axis",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict, params)[1](jax.hessian(loss)(z) @ dz)[0]
+                """,
+                "z may have any shape",
+            ),
+            Wrong(
+                "the loss's matrix",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                bent = jnp.tensordot(jax.hessian(loss)(z), dz, dz.ndim)
+                return jax.vjp(predict, params)[1](bent)[0]
+                """,
+                "Is H_z written out",
+            ),
+            Wrong(
+                "the Jacobian",
+                """
+                jacobian = jax.jacobian(predict)(params)
+                z, dz = predict(params), jacobian @ v
+                return jacobian.T @ curvature.hvp(loss, z, dz)
+                """,
+                "dictionaries or lists",
+            ),
+            Wrong(
+                "f' v shortened, and its length put back: 0/0 where f' v = 0",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                size = jnp.sqrt(jnp.sum(dz**2))
+                bent = size * curvature.hvp(loss, z, dz / size)
+                return jax.vjp(predict, params)[1](bent)[0]
+                """,
+                "divided by a length",
                 hidden=True,
             ),
         ],
@@ -472,6 +820,11 @@ EXERCISES = {
             return pull(jax.grad(slope)(z))[0]
             """,
             "return curvature.ggnvp(predict, loss, params, v)",
+            """
+            z, push = jax.linearize(predict, params)
+            straight = lambda t: loss(z + push(t))
+            return jax.jvp(jax.grad(straight), (trees.zeros_like(params),), (v,))[1]
+            """,
         ],
     ),
 }
