@@ -175,6 +175,16 @@ EXERCISES = {
             ),
             Wrong("v forgotten", "return jax.jvp(f, (x,), (0 * x + 1,))[1]", "where is v?"),
             Wrong("a difference", "return (f(x + 1e-6 * v) - f(x)) / 1e-6", "with some h"),
+            Wrong(
+                "a central difference",
+                "return (f(x + 1e-6 * v) - f(x - 1e-6 * v)) / 2e-6",
+                "with some h",
+            ),
+            Wrong(
+                "NumPy, which cannot be traced",
+                "return np.tensordot(jax.jacfwd(f)(x), v, x.ndim)",
+                "inside jax.jit",
+            ),
             Wrong("a difference of step 1", "return f(x + v) - f(x)", "with some h"),
             Wrong("f further on", "return f(x + v)", "how fast does f change?"),
             Wrong("shape: not added up", "return jax.jacfwd(f)(x) * v", "add up what each"),
@@ -215,7 +225,7 @@ EXERCISES = {
             "return jax.linearize(f, x)[1](v)",
             "return jax.jvp(lambda t: f(x + t * v), (0.0,), (1.0,))[1]",
             "return jax.jacfwd(lambda t: f(x + t * v))(0.0)",
-            "return np.asarray(jax.jit(lambda x, v: jax.jvp(f, (x,), (v,)))(x, v)[1])",
+            "return jax.jit(lambda x, v: jax.jvp(f, [x], [v]))(x, v)[1]",
             """
             value, pull_back = jax.vjp(f, x)
             return jax.vjp(lambda u: pull_back(u)[0], value)[1](v)[0]
@@ -329,6 +339,18 @@ EXERCISES = {
                 return np.array(slopes)
                 """,
                 "Put each coordinate back",
+            ),
+            Wrong(
+                "one array under two names",
+                """
+                at, slopes = np.array(x), []
+                for i in range(len(x)):
+                    up, down = at, at
+                    up[i], down[i] = up[i] + h, down[i] - h
+                    slopes.append((f(up) - f(down)) / (2 * h))
+                return np.array(slopes)
+                """,
+                "one and the same",
             ),
             Wrong(
                 "one coordinate stays higher",
