@@ -14,11 +14,17 @@ from course_utils.cli import notebooks
 from course_utils.cli.setup_venv import ROOT
 
 _OWNER = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_NAME = r"[A-Za-z0-9._-]+?"
+_NAME = r"[A-Za-z0-9._-]*?[A-Za-z0-9_-]"  # with a full stop at its end, no text could name it
 _SPELLINGS = re.compile(
-    rf"(?:https://github\.com/|(?:ssh://)?git@github\.com[:/])({_OWNER})/({_NAME})(?:\.git)?/?"
+    # As git, pip and a browser write it. OWNER/NAME alone is none: it might be a path
+    r"(?i:(?:git\+)?(?:(?:https?|git)://(?:[a-z0-9-]+@)?)?(?:www\.)?github\.com/"
+    r"|(?:git\+)?(?:ssh://)?git@(?:ssh\.)?github\.com(?::[0-9]+)?[:/])"
+    rf"(?P<owner>{_OWNER})/(?P<name>{_NAME})(?:\.git)?"
+    r"(?:(?:/(?:tree|blob|raw|commits|releases/tag)/|@)(?P<ref>[^/\s?#]+)(?:[/?#]\S*)?|[/?#]\S*)?"
 )
-_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PAGES = {"apps", "orgs", "search", "settings", "sponsors", "topics", "users"}  # nobody's names
+# What git calls a branch or tag, less a slash; and it has to be found again, in a sentence too
+_REF = re.compile(r"(?!.*\.\.)[A-Za-z0-9][\w.-]*(?<=\w)(?<!\.lock)", re.ASCII)
 _LINE = re.compile(r'^(Repository\s*=\s*")([^"]*)(")', re.MULTILINE)
 
 # Of the course, whatever address they hold; groups: before, owner/name, between, version
@@ -48,19 +54,26 @@ class Address(NamedTuple):
         return f"https://colab.research.google.com/github/{self.slug}/blob/{self.ref}/{path}"
 
 
-def slug_of(url):
+def slug_of(url, ref=None):
     """``owner/name`` from any usual spelling of a GitHub address.
 
+    Args:
+        url: the address, as one copies it from a browser, from git, or from pip.
+        ref: the branch or tag that is meant unless the address names another, which is refused.
+
     Raises:
-        ValueError: if it is not one.
+        ValueError: if it is not such an address.
     """
     match = _SPELLINGS.fullmatch(url.strip())
-    if not match or match[2] in (".", ".."):
+    if not match or match["owner"].lower() in _PAGES or match["name"].endswith((".git", ".wiki")):
+        shown = re.sub("//[^/@]*@", "//", url)  # without a password
         raise ValueError(
-            f"{url}: not an address on GitHub. Write it as https://github.com/OWNER/REPO "
+            f"{shown}: not an address on GitHub. Write it as https://github.com/OWNER/REPO "
             "or git@github.com:OWNER/REPO.git"
         )
-    return f"{match[1]}/{match[2]}"
+    if ref and match["ref"] not in (None, ref):
+        raise ValueError(f"{url} shows {match['ref']}, not {ref}: say which one with --ref")
+    return f"{match['owner']}/{match['name']}"
 
 
 def recorded(root=ROOT):
@@ -155,12 +168,13 @@ def main(argv, root=ROOT):
     args = parser.parse_args(argv)
     try:
         if args.ref is not None and not _REF.fullmatch(args.ref):
-            raise ValueError(f"{args.ref}: a version is a branch or tag without a slash or a space")
-        slug = slug_of(args.url) if args.url else recorded(root)
-        if args.check and args.ref is None:
-            new = Address(slug, present(root).ref)
-        else:
-            new = Address(slug, args.ref or "main")
+            raise ValueError(
+                f"{args.ref}: a version is a branch or tag of letters, digits and . _ - alone that "
+                "begins with a letter or digit, ends with one or with _, and not with .lock"
+            )
+        ref = args.ref or (present(root).ref if args.check else "main")
+        slug = slug_of(args.url, None if args.ref else ref) if args.url else recorded(root)
+        new = Address(slug, ref)
         changes = plan(new, root)
     except ValueError as error:
         print(error, file=sys.stderr)
