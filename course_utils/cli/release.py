@@ -17,6 +17,8 @@ from course_utils.cli import links, notebooks, stamp
 from course_utils.cli.setup_venv import ROOT
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
+_TEXT_STUB = "YOUR ANSWER HERE"  # nbgrader's, for an answer in words
+_RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}")
 
 _MARKERS = {"SOLUTION": "solution", "HIDDEN TESTS": "grade"}  # marker: the cells it may stand in
 _WORKED = re.compile(
@@ -214,6 +216,86 @@ def _from(folder, path, address):
     return address.page(path) if folder is None else posixpath.relpath(path, folder)
 
 
+def holds_answers(nb, copied):
+    """What a file holds that no release has ever written, one line per cell.
+
+    Args:
+        nb: the notebook in the way.
+        copied: the student copy that would replace it.
+
+    An answer is a cell that was run; an answer cell without the stub, or with a statement before it
+    that the copy's has not; and a cell of somebody's own, which JupyterLab names at random. An
+    older release is none of these, though its stubs, texts and other cells may differ.
+    """
+    stubs = {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in copied.cells
+        if cell.metadata.get("nbgrader", {}).get("solution")
+    }
+    ids = {cell.id for cell in copied.cells}
+    found = []
+    for position, cell in enumerate(nb.cells, 1):
+        told = cell.metadata.get("nbgrader", {})
+        if cell.get("execution_count") or cell.get("outputs"):
+            what = "was run"
+        elif told.get("solution") and not _is_stub(cell, stubs.get(told.get("grade_id"), "")):
+            what = "is answered"
+        elif _RANDOM_ID.fullmatch(cell.get("id", "")) and cell.source and cell.id not in ids:
+            what = "was added"
+        else:
+            continue
+        found.append(f"{notebooks.label(position, cell)} {what}")
+    return found
+
+
+def _is_stub(cell, stub):
+    if cell.cell_type == "markdown":
+        return cell.source.strip() == stub.strip() or _TEXT_STUB in cell.source
+    if not all(line in cell.source for line in CODE_STUB.split("\n")):
+        return False
+    try:
+        return _statements(cell.source) <= _statements(stub)
+    except SyntaxError:
+        return False
+
+
+def _statements(source):
+    """What a cell does, less names, arguments and docstrings, which change between releases."""
+    told = (ast.FunctionDef, ast.ClassDef, ast.Raise)
+    return {
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.stmt) and not isinstance(node, told)
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+    }
+
+
+def refuse_to_overwrite_answers(copies):
+    """Keep a release from replacing somebody's work.
+
+    Args:
+        copies: path to student copy, as a notebook.
+
+    Raises:
+        ReleaseError: if a file at one of the paths holds answers, or is no notebook.
+    """
+    found = []
+    for path, copied in copies.items():
+        if path.exists():
+            try:
+                held = holds_answers(notebooks.read(path), copied)
+            except ValueError:
+                held = ["it is no notebook"]
+            found += [f"{path}: {reason}" for reason in held[:3]]
+    if found:
+        raise ReleaseError(
+            "Nothing is written, since answers would be lost:\n  "
+            + "\n  ".join(found)
+            + "\nMove these files away, to work/ say, where nothing is ever overwritten, then call "
+            "the same command again."
+        )
+
+
 def write(paths, to=None, root=ROOT):
     """Write the student copies of the solved notebooks ``paths``.
 
@@ -226,8 +308,8 @@ def write(paths, to=None, root=ROOT):
         Each copy's path, and whether it changed.
 
     Raises:
-        ReleaseError: if a notebook has problems, or ``to`` holds the solved ones; then nothing at
-            all is written.
+        ReleaseError: if a notebook has problems, if ``to`` holds the solved ones, or if a file that
+            would be replaced holds answers; then nothing at all is written.
     """
     to = (to or root / "notebooks" / "student").resolve()
     root = root.resolve()
@@ -243,8 +325,9 @@ def write(paths, to=None, root=ROOT):
             nb = student_copy(notebooks.read(path), folder, beside, address)
         except (ReleaseError, ValueError) as error:
             raise ReleaseError(f"{path.name} is not released:\n  {error}") from error
-        copies[to / path.name] = notebooks.dumps(nb)
-    return [(path, notebooks.write(path, text)) for path, text in copies.items()]
+        copies[to / path.name] = nb
+    refuse_to_overwrite_answers(copies)
+    return [(path, notebooks.write(path, notebooks.dumps(nb))) for path, nb in copies.items()]
 
 
 def main(argv, root=ROOT):
@@ -314,7 +397,7 @@ def _main_of_problem_sets(args, root):
         return 2
     try:
         written = problem_sets.write(args.problem_set, args.seed, args.to, args.solved, root)
-    except (problem_sets.ProblemSetError, ValueError, OSError) as error:
+    except (problem_sets.ProblemSetError, ReleaseError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return _told(written)

@@ -37,7 +37,7 @@ def test_the_copy_of_an_exercise_keeps_its_task_signature_and_visible_check():
         '# Exercise 1.2\ndef add_2(x):\n    """The number x and 2 more."""\n'
         "    # YOUR CODE HERE\n    raise NotImplementedError"
     )
-    assert sample.cell(copied, "ex-1-2-check").source.endswith('check("1.2", add_2, adds_to_zero)')
+    assert sample.cell(copied, "ex-1-2-check").source.endswith('\ncheck("1.2", add_2, adds)')
     assert sample.cell(copied, "task-2").source == sample.EXERCISE.format(m=2)
     assert sample.cell(copied, "reflect-2").source == sample.REFLECT.format(m=2).split("\n\n")[0]
 
@@ -167,7 +167,7 @@ REFUSED = {
     ),
     "a hidden test without an end": (
         marker("ex-1-2-check", "### END HIDDEN TESTS", ""),
-        "(ex-1-2-check: def adds_to_zero(f):): ### BEGIN HIDDEN TESTS has no",
+        "Start from not): ### BEGIN HIDDEN TESTS has no",
     ),
     "a hidden test outside of a check": (
         marker("slope", "print", "### BEGIN HIDDEN TESTS\n### END HIDDEN TESTS\nprint"),
@@ -263,6 +263,97 @@ def test_where_one_notebook_is_refused_none_is_written(clone, capsys):
     assert release.main([], clone) == 1
     assert "02_bad.ipynb is not released:\n  cell 13 (ex-1-2" in capsys.readouterr().err
     assert not list((clone / "notebooks" / "student").iterdir())
+
+
+def answered(body):
+    stub = release.CODE_STUB.replace("\n", "\n    ")
+    return marker("ex-1-2", stub, body)
+
+
+def was_run(nb):
+    sample.cell(nb, "slope").execution_count = 1
+
+
+def printed(nb):
+    sample.cell(nb, "slope").outputs = [sample.printed("slope 1.00\n")]
+
+
+def added(cell):
+    return lambda nb: nb.cells.insert(3, cell)
+
+
+STUB = "# YOUR CODE HERE\n    raise NotImplementedError"
+ANSWERS = {
+    "an answer": (answered("return x + 2"), "(ex-1-2: # Exercise 1.2) is answered"),
+    "a wrong answer": (answered("pass"), "(ex-1-2: # Exercise 1.2) is answered"),
+    "no more than a removed stub": (answered(""), "is answered"),
+    "half an answer before the stub": (answered("y = x + 1\n    " + STUB), "is answered"),
+    "an answer behind the stub": (answered(STUB + "\n    return x + 2"), "is answered"),
+    "a helper": (marker("ex-1-2", "def", "import math\ndef"), "is answered"),
+    "an answer that is no Python": (answered("return x +\n    " + STUB), "is answered"),
+    "a cell that was run": (was_run, "(slope: print(f'slope {1:.2f}')) was run"),
+    "a cell with an output": (printed, "was run"),
+    "a cell of one's own": (added(sample.code("x", "0a1b2c3d")), "was run"),
+    "a note": (
+        added(sample.markdown("Ask!", "5b2f6a80-3c4d-4e5f-8a9b-0c1d2e3f4a5b")),
+        "cell 4 (5b2f6a80-3c4d-4e5f-8a9b-0c1d2e3f4a5b: Ask!) was added",
+    ),
+}
+OLDER = {
+    "another signature": marker("ex-1-2", "add_2(x)", "add_2(x, y=2, *, z: int = 3)"),
+    "another name and docstring": marker(
+        "ex-1-2", 'add_2(x):\n    """The number x and 2 more."""', 'two(x):\n    """Twice."""'
+    ),
+    "another comment": marker("ex-1-2", "# Exercise 1.2", "# Exercise 1.2: add"),
+    "another text": marker("read", "It rises.", "It falls."),
+    "other code": marker("slope", "slope", "the slope"),
+    "an exercise that is gone": lambda nb: told("ex-1-3", grade_id="ex-1-4")(nb),
+    "a cell that is gone": added(nbformat.v4.new_code_cell("x", id="gone")),
+    "an empty cell": added(nbformat.v4.new_code_cell("", id="0a1b2c3d")),
+    "what JupyterLab stores": lambda nb: nb.metadata.kernelspec.update(display_name="Python 3.12"),
+}
+
+
+@pytest.mark.parametrize("to", [None, "hand-outs"])
+@pytest.mark.parametrize("change, said", ANSWERS.values(), ids=ANSWERS)
+def test_release_never_overwrites_answers(change, said, to, clone, capsys):
+    folder = clone / (to or "notebooks/student")
+    argv = ["--to", str(folder)] if to else []
+    assert release.main(argv, clone) == 0
+    path = folder / sample.NAME
+    nb = notebooks.read(path)
+    change(nb)
+    path.write_text(notebooks.dumps(nb), encoding="utf-8")
+    before = path.read_bytes()
+    second = clone / "notebooks" / "02_more.ipynb"
+    second.write_text(
+        notebooks.dumps(sample.lesson()).replace(sample.NAME, second.name), encoding="utf-8"
+    )
+    capsys.readouterr()
+    assert release.main(argv, clone) == 1
+    err = capsys.readouterr().err
+    assert f"{path}: cell" in err and said in err and "Move these files away" in err
+    assert path.read_bytes() == before
+    assert not (folder / second.name).exists(), "then nothing at all is written"
+
+
+@pytest.mark.parametrize("change", OLDER.values(), ids=OLDER)
+def test_an_older_release_is_replaced(change, clone):
+    path = clone / "notebooks" / "student" / sample.NAME
+    fresh, nb = path.read_bytes(), notebooks.read(path)
+    change(nb)
+    path.write_text(notebooks.dumps(nb), encoding="utf-8")
+    assert path.read_bytes() != fresh
+    assert release.main([], clone) == 0
+    assert path.read_bytes() == fresh
+
+
+def test_what_is_no_notebook_is_not_overwritten_either(clone, capsys):
+    path = clone / "notebooks" / "student" / sample.NAME
+    path.write_text("<<<<<<< HEAD\n")
+    assert release.main([], clone) == 1
+    assert f"{path}: it is no notebook" in capsys.readouterr().err
+    assert path.read_text() == "<<<<<<< HEAD\n"
 
 
 def nbgrader(folder, *argv):
