@@ -65,8 +65,8 @@ def fill(root=ROOT):
     copies = _copies(root)
     names = [path.name for path in copies]
     for path in copies:
-        text, target = path.read_text(encoding="utf-8"), root / "work" / path.name
-        version = hashlib.sha256(text.encode()).hexdigest()[:16]
+        text, target = path.read_bytes(), root / "work" / path.name
+        version = hashlib.sha256(text).hexdigest()[:16]
         if target.is_file():
             # in the file itself, so that it cannot be lost, and goes along when the file is moved
             known = re.findall('"copied": "([0-9a-f]{16})"', target.read_text("utf-8", "replace"))

@@ -95,7 +95,7 @@ def _dispatch(argv):
         command = [f"course_utils.cli.{job}"] + rest
     python = setup_venv.ensure(extras)
     if job == "lab":
-        print(*_fill_work(), sep="", end="", flush=True)
+        _fill_work()
     if job in HELP:  # the others take paths, which start where the caller stands
         os.chdir(str(setup_venv.ROOT))
     return _become(python, ["-m"] + command, variables)
@@ -140,7 +140,8 @@ def _lab_command(page, rest):
 
 def _fill_work():
     try:
-        return [sentence + "\n" for sentence in lab.fill()]
+        for sentence in lab.fill():
+            print(sentence)
     except OSError as error:
         raise setup_venv.SetupError(setup_messages.os_error(error, setup_venv.ROOT)) from error
 

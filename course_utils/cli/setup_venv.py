@@ -44,7 +44,7 @@ def ensure(extras, root=ROOT):
     """
     check_python()
     extras = set(extras)
-    if not (root / "pyproject.toml").is_file():
+    if not (root / "pyproject.toml").is_file() or not (root / "constraints.txt").is_file():
         raise SetupError(setup_messages.no_clone(root))
     if "cuda" in extras and not sys.platform.startswith("linux"):
         raise SetupError(setup_messages.no_cuda())
@@ -112,11 +112,9 @@ def _wanted(root):
 
 def _read_stamp(venv):
     try:
-        return dict(json.loads((venv / "course-stamp.json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
+        return json.loads((venv / "course-stamp.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
-    except (OSError, ValueError, TypeError):
-        return {"unfinished": "unreadable"}
 
 
 def _write_stamp(venv, stamp):

@@ -182,7 +182,7 @@ CHANGES = {  # what happens to a finished environment: is nothing done, is it co
     "another tool's table": (edit("pyproject.toml", "[project]", "[tool.x]\n[project]"), "nothing"),
     "no stamp": (lambda root: (root / ".venv/course-stamp.json").unlink(), "completed"),
     "no Python": (lambda root: setup_venv.interpreter(root / ".venv").unlink(), "anew"),
-    "half a stamp": (edit(".venv/course-stamp.json", "{", ""), "anew"),
+    "half a stamp": (edit(".venv/course-stamp.json", "{", ""), "completed"),
     "a killed set-up": (write_stamp(unfinished="token", extras=["lab"]), "anew"),
     "another folder": (edit(".venv/course-stamp.json", "un cl", "mon cl"), "anew"),
 }
@@ -344,6 +344,10 @@ def test_what_can_be_known_beforehand_is_refused_in_words(clone, tmp_path, monke
             ensure(extras, root)
 
     refused("is no clone of the course", root=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(main.lab, "fill", lambda: (tmp_path / "no/work").mkdir())
+        with pytest.raises(SetupError, match="could not be set up: .*no/work"):
+            main._fill_work()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "platform", "darwin")
         refused("exists for Linux alone", ["lab", "cuda"])
@@ -509,7 +513,7 @@ def handed_over(monkeypatch):
 
     monkeypatch.setattr(setup_venv, "ensure", lambda extras: seen.update(extras=extras) or "python")
     monkeypatch.setattr(main, "_become", become)
-    monkeypatch.setattr(main, "_fill_work", list)
+    monkeypatch.setattr(main, "_fill_work", lambda: None)
     monkeypatch.setattr(main, "_workers", lambda: 2)
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     monkeypatch.chdir(ROOT)
