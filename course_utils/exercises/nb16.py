@@ -14,7 +14,7 @@ def softplus_losses(seed, num_tests, n, d):
     draw = np.random.default_rng(seed)
     A, w = draw.normal(size=(n, d)), draw.normal(size=d)
     U = 1000 * draw.normal(size=(num_tests, d))
-    losses = lambda w: jnp.logaddexp(0.0, jnp.asarray(A) @ w)
+    losses = lambda w: jnp.log1p(jnp.exp(jnp.asarray(A) @ w))
     gradients = A / (1 + np.exp(-A @ w))[:, None]  # (n, d)
     return (losses, jnp.asarray(w), jnp.asarray(U)), U @ gradients.T
 
@@ -50,7 +50,7 @@ def scores_are_derivatives_along_u(f):
     }
     says = "Each entry is the derivative of one loss along one row of U, over n."
     expect(got, products / 7, says, slips, form=ROWS, rtol=1e-4)
-    close = "Close, as a finite difference is. jvp has no step and no such error."
+    close = "Close, as a finite difference is, or 32 bits. jvp has no step and no such error."
     expect(got, products / 7, close, rtol=1e-10)
 
 
@@ -142,7 +142,7 @@ def at_rest(f, A, v, scale, damping, num_steps):
     A, v = jnp.asarray(A), jnp.asarray(v)
     y = v
     for _ in range(num_steps):
-        y = f(y, v, A @ y, scale, damping)
+        y = jnp.asarray(f(y, v, A @ y, scale, damping))
     return y / scale
 
 
@@ -153,7 +153,7 @@ def steps_end_at_the_damped_solution(f):
     got = at_rest(f, A, v, 4.0, 0.1, 250)
     says = "At rest y / scale should solve (H + damping I) u = v; for three v at once it does not."
     right = np.linalg.solve(A + 0.1 * np.eye(2), v)
-    expect(got, right, says, form="A step returns an array like y.")
+    expect(got, right, says, form="A step returns an array like y.", rtol=1e-4)
 
 
 @case("16.2", hidden=True)
@@ -165,7 +165,7 @@ def steps_end_there_for_every_scale(f):
         A = A / np.linalg.norm(A, 2) + np.eye(4)
         right = np.linalg.solve(A + damping * np.eye(4), v)
         says = f"Wrong for scale {scale} and damping {damping}: one line holds for every scale."
-        expect(at_rest(f, A, v, scale, damping, 450), right, says)
+        expect(at_rest(f, A, v, scale, damping, 450), right, says, rtol=1e-4)
 
 
 # --- 16.3 · Choose scale and depth ----------------------------------------------------------------
@@ -253,7 +253,7 @@ def twice(h, key):
 def small_example(num_keys, scale, damping):
     """Arguments for three points and two weights; 40 steps leave less than 1e-10 of the error."""
     v = jnp.array([3.0, 6.0])
-    G = jnp.array([[6.0, 0.0], [0.0, -3.0], [3.0, 3.0]])
+    G = jnp.array([[3.0, 3.0], [0.0, -3.0], [6.0, 0.0]])
     return twice, v, G, jax.random.split(jax.random.key(0), num_keys), scale, damping, 40
 
 
@@ -308,7 +308,7 @@ def symptoms(f):
 
 @case("16.4")
 def scores_without_noise(f):
-    right = np.array([2.0, -2.0, 3.0])
+    right = np.array([3.0, -2.0, 2.0])
     scores, order = scores_and_order(f(*small_example(3, 4.0, 1.0)), 3)
     assert not np.dot(scores, right) < 0, "Helpful is positive, as in (16.1)."
     found = list(symptoms(f))
@@ -320,9 +320,9 @@ def scores_without_noise(f):
         "The 1/n of (16.1) is missing.": 3 * right,
         "n counts the training points, here 3; there are 2 weights.": 1.5 * right,
     }
-    says = "For H = 2 I, damping 1 and v = 3, 6 the scores of the three points are 2, -2 and 3."
+    says = "For H = 2 I, damping 1 and v = 3, 6 the scores of the three points are 3, -2 and 2."
     expect(scores, right, says, slips)
-    expect(order, [1, 0, 2], "For the scores 2, -2, 3 the order is 1, 0, 2.")
+    expect(order, [1, 2, 0], "For the scores 3, -2, 2 the order is 1, 2, 0.")
 
 
 def noisy_problem(seed, n, p, spread=0.0):
@@ -401,7 +401,7 @@ def reads_only(table):
     return table
 
 
-ONE_ROW_EACH = "One row of indices for each test point."
+ONE_ROW_EACH = "One row of indices for each test point, all of one length."
 
 
 @case("16.5")

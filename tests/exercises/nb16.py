@@ -184,6 +184,10 @@ EXERCISES = {
             return np.array([jax.jvp(mean, (params,), (u,))[1] for u in U])
             """,
             """
+            shifted = jax.vmap(lambda u: per_example(params + 1e-30j * u))(U)
+            return shifted.imag / 1e-30 / shifted.shape[1]  # a complex step rounds nothing
+            """,
+            """
             step = lambda e, u: per_example(params + e * u)
             scores = jax.vmap(jax.jacfwd(step), in_axes=(None, 0))(0.0, U)
             return scores / scores.shape[1]
@@ -276,6 +280,8 @@ EXERCISES = {
             return v
             """,
             "return np.asarray(v) + np.asarray(y) - np.asarray(Hy + damping * y) / scale",
+            "return [a + b - (c + damping * b) / scale for a, b, c in zip(v, y, Hy)]",
+            "return (v + y - (Hy + damping * y) / scale).astype(jnp.float32)",
             "return jax.tree.map(lambda a, b, c: a + b - (c + damping * b) / scale, v, y, Hy)",
         ],
     ),
@@ -733,6 +739,20 @@ EXERCISES = {
                 return scores, jnp.argmin(scores)
                 """,
                 "all 3 in the order",
+            ),
+            Wrong(
+                "the place of each point in the list",
+                """
+                u = 0
+                for key in keys:
+                    y = v
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    u = u + y / scale / len(keys)
+                scores = G @ u / len(G)
+                return scores, jnp.argsort(jnp.argsort(scores))
+                """,
+                "the list does not begin",
             ),
             Wrong(
                 "as many runs as weights at most",
