@@ -58,7 +58,7 @@ EXERCISES = {
                 s = np.linalg.solve(X.T @ X / n + l2, (x_t @ theta - y_t) * x_t)
                 return (X @ theta - y) * (X @ s) / n
                 """,
-                "l2 * np.eye(d) is meant",
+                "adds l2 to every entry",
             ),
             Wrong(
                 "the penalty in the test loss",
@@ -112,6 +112,120 @@ EXERCISES = {
                 "n is their number",
                 hidden=True,
             ),
+            Wrong(
+                "1/(n - 1)",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / (n - 1)
+                """,
+                "not 1/(n - 1)",
+            ),
+            Wrong(
+                "1/n twice",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t) / n
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "1/n stands once",
+            ),
+            Wrong(
+                "n l2 beside the mean",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + n * l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "not n l2",
+            ),
+            Wrong(
+                "no residual of the training example",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return X @ s / n
+                """,
+                "Where is r_i?",
+            ),
+            Wrong(
+                "the derivative of a squared residual",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), 2 * (x_t @ theta - y_t) * x_t)
+                return 2 * (X @ theta - y) * (X @ s) / n
+                """,
+                "Half the squared residual",
+            ),
+            Wrong(
+                "H for its inverse",
+                """
+                n, d = X.shape
+                s = (X.T @ X / n + l2 * np.eye(d)) @ ((x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "H itself",
+            ),
+            Wrong(
+                "each entry inverted",
+                """
+                n, d = X.shape
+                s = (1 / (X.T @ X / n + l2 * np.eye(d))) @ ((x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "inverts each entry",
+            ),
+            Wrong(
+                "the diagonal alone inverted",
+                """
+                n, d = X.shape
+                s = (x_t @ theta - y_t) * x_t / (np.mean(X**2, axis=0) + l2)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "the whole matrix H inverted",
+            ),
+            Wrong(
+                "refits",
+                """
+                n, d = X.shape
+                loss = lambda w: 0.5 * (x_t @ w - y_t) ** 2
+                found = []
+                for k in range(n):
+                    A, z = np.delete(X, k, axis=0), np.delete(y, k)
+                    gone = np.linalg.solve(A.T @ A + n * l2 * np.eye(d), A.T @ z)
+                    found.append(loss(gone) - loss(theta))
+                return np.array(found)
+                """,
+                "exact refits",
+            ),
+            Wrong(
+                "shape: one number",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) @ (X @ s) / n
+                """,
+                "One number per training example",
+            ),
+            Wrong(
+                "shape: a column",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return ((X @ theta - y) * (X @ s) / n)[:, None]
+                """,
+                "should have shape (3,); this has (3, 1)",
+            ),
+            Wrong(
+                "shape: complex",
+                """
+                n, d = X.shape
+                values, Q = np.linalg.eig(X.T @ X / n + l2 * np.eye(d) + 0j)
+                s = Q @ ((Q.T @ x_t) * (x_t @ theta - y_t) / values)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "this is complex",
+            ),
         ],
         [
             """
@@ -124,6 +238,22 @@ EXERCISES = {
             n, d = X.shape
             inverse = np.linalg.inv(X.T @ X + n * l2 * np.eye(d))
             return [(x @ theta - z) * x @ inverse @ x_t * (x_t @ theta - y_t) for x, z in zip(X, y)]
+            """,
+            """
+            n = len(y)
+            tilted = lambda w, e: jnp.mean(e * 0.5 * (X @ w - y) ** 2) + l2 / 2 * w @ w
+            H = jax.hessian(tilted)(theta, jnp.ones(n))
+            mixed = jax.jacobian(jax.grad(tilted), argnums=1)(theta, jnp.ones(n))
+            slope = jax.grad(lambda w: 0.5 * (x_t @ w - y_t) ** 2)(jnp.asarray(theta))
+            return slope @ jnp.linalg.solve(H, mixed)
+            """,
+            """
+            X, y = jnp.asarray(X, "float32"), jnp.asarray(y, "float32")
+            g = jax.vmap(jax.grad(lambda w, x, z: 0.5 * (x @ w - z) ** 2), (None, 0, 0))
+            theta = jnp.asarray(theta, "float32")
+            H = X.T @ X / len(y) + l2 * jnp.eye(X.shape[1], dtype="float32")
+            s = jnp.linalg.solve(H, (x_t @ theta - y_t) * jnp.asarray(x_t, "float32"))
+            return g(theta, X, y) @ s / len(y)
             """,
         ],
     ),
@@ -261,6 +391,39 @@ EXERCISES = {
                 "n is their number",
                 hidden=True,
             ),
+            Wrong(
+                "sign of the residual",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return y - (fitted - y) / (1 - h)
+                """,
+                "the other sign",
+            ),
+            Wrong(
+                "the penalty in every entry",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return fitted + h / (1 - h) * (fitted - y)
+                """,
+                "to every entry",
+            ),
+            Wrong(
+                "shape: a column",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return (fitted + h / (1 - h) * (fitted - y)).reshape(-1, 1)
+                """,
+                "One prediction per example",
+            ),
         ],
         [
             """
@@ -278,6 +441,23 @@ EXERCISES = {
             hat = K @ np.linalg.inv(K + n * l2 * np.eye(n))
             h = np.diag(hat)
             return (hat @ y - h * y) / (1 - h)
+            """,
+            """
+            n, d = X.shape
+
+            def without(keep):
+                H = (X.T * keep) @ X / n + l2 * jnp.eye(d)
+                return jnp.linalg.solve(H, (X.T * keep) @ y / n)
+
+            gone = jax.vmap(without)(1 - jnp.eye(n))
+            return jnp.einsum("nd,nd->n", X, gone)
+            """,
+            """
+            n, d = X.shape
+            tall = np.vstack([X, np.sqrt(n * l2) * np.eye(d)])
+            Q = np.linalg.qr(tall)[0][:n]
+            h = np.sum(Q**2, axis=1)
+            return list(y + (Q @ (Q.T @ y) - y) / (1 - h))
             """,
         ],
     ),
@@ -406,6 +586,116 @@ EXERCISES = {
                 "n is their number",
                 hidden=True,
             ),
+            Wrong(
+                "the derivative by epsilon",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (y - p) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t))
+                """,
+                "the derivative by epsilon",
+            ),
+            Wrong(
+                "1/n twice",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n**2
+                """,
+                "1/n stands once",
+            ),
+            Wrong(
+                "sigma for its slope",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, p_t * x_t)) / n
+                """,
+                "not sigma itself",
+            ),
+            Wrong(
+                "no gradient of the loss",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t) / n
+                """,
+                "Where is p_i - y_i?",
+            ),
+            Wrong(
+                "no inverse",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) * (X @ x_t) * p_t * (1 - p_t) / n
+                """,
+                "Where is the inverse of H?",
+            ),
+            Wrong(
+                "the penalty in each gradient",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                G = (p - y)[:, None] * X + l2 * theta
+                return G @ np.linalg.solve(H, p_t * (1 - p_t) * x_t) / n
+                """,
+                "without the penalty",
+            ),
+            Wrong(
+                "p for p (1 - p) in H",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * p) @ X / n + l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "not p.",
+            ),
+            Wrong(
+                "n l2 beside the mean",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + n * l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "not n l2",
+            ),
+            Wrong(
+                "the penalty in every entry",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "not to every entry",
+            ),
+            Wrong(
+                "refits",
+                """
+                n = len(y)
+                gone = [fit(X, y, l2, 1 - np.eye(n)[k], theta) for k in range(n)]
+                return np.array([sigma(x_t @ np.asarray(w)) for w in gone]) - sigma(x_t @ theta)
+                """,
+                "real refits",
+            ),
+            Wrong(
+                "shape: a column",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return ((p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n)[:, None]
+                """,
+                "One number per training example",
+            ),
         ],
         [
             """
@@ -420,6 +710,34 @@ EXERCISES = {
             p, p_t = sigma(X @ theta), sigma(x_t @ theta)
             H = np.einsum("n,ni,nj->ij", p * (1 - p), X, X) / n + l2 * np.eye(d)
             return [p_t * (1 - p_t) * x_t @ np.linalg.inv(H) @ g / n for g in (p - y)[:, None] * X]
+            """,
+            """
+            n = len(y)
+
+            def risk(w, weights):
+                z = jnp.asarray(X) @ w
+                return jnp.mean(weights * (jax.nn.softplus(z) - y * z)) + l2 / 2 * w @ w
+
+            H = jax.hessian(risk)(theta, jnp.ones(n))
+            mixed = jax.jacobian(jax.grad(risk), argnums=1)(theta, jnp.ones(n))
+            slope = jax.grad(lambda w: jax.nn.sigmoid(x_t @ w))(jnp.asarray(theta))
+            return slope @ jnp.linalg.solve(H, mixed)
+            """,
+            """
+            e, n = 1e-4, len(y)
+            found = []
+            for k in range(n):
+                tilt = e * (np.arange(n) == k)
+                both = [fit(X, y, l2, w, theta) for w in (1 - tilt, 1 + tilt)]
+                less, more = sigma(np.asarray(both) @ x_t)
+                found.append((less - more) / (2 * e))
+            return np.array(found)
+            """,
+            """
+            X, theta, x_t = (jnp.asarray(a, "float32") for a in (X, theta, x_t))
+            p, p_t = jax.nn.sigmoid(X @ theta), jax.nn.sigmoid(x_t @ theta)
+            H = jnp.einsum("n,ni,nj->ij", p * (1 - p), X, X) / len(y) + l2 * jnp.eye(len(theta))
+            return (p - y) * (X @ jnp.linalg.solve(H, p_t * (1 - p_t) * x_t)) / len(y)
             """,
         ],
     ),
@@ -496,6 +814,46 @@ EXERCISES = {
                 "compare with shift",
                 hidden=True,
             ),
+            Wrong(
+                "the mean of the differences",
+                """
+                off = np.mean(scores - real)
+                return "fixed-weight" if abs(off) < abs(off + shift) else "refit-mean"
+                """,
+                "outweigh it in a mean",
+            ),
+            Wrong(
+                "the score nearest to 0",
+                """
+                off = scores[np.argmin(abs(real))]
+                return "fixed-weight" if abs(off) < abs(shift) / 2 else "refit-mean"
+                """,
+            ),
+            Wrong(
+                "the size of shift without its sign",
+                """
+                intercept = check_influence(scores, real).intercept
+                return "fixed-weight" if intercept < abs(shift) / 2 else "refit-mean"
+                """,
+                "it has a sign",
+            ),
+            Wrong(
+                "refit_mean",
+                """
+                intercept = check_influence(scores, real).intercept
+                fixed = abs(intercept) < abs(intercept + shift)
+                return "fixed_weight" if fixed else "refit_mean"
+                """,
+                "one of the words",
+            ),
+            Wrong(
+                "shape: a word for each example",
+                """
+                fixed = abs(scores - real) < abs(scores + shift - real)
+                return np.where(fixed, "fixed-weight", "refit-mean")
+                """,
+                "one of the words",
+            ),
         ],
         [
             """
@@ -505,6 +863,21 @@ EXERCISES = {
             """
             off = [abs(np.polyfit(real, scores + s, 1)[1]) for s in (0, shift)]
             return ["fixed-weight", "refit-mean"][int(np.argmin(off))]
+            """,
+            """
+            count = lambda values: np.sum(values > 0)
+            plain = abs(count(scores) - count(real))
+            shifted = abs(count(scores + shift) - count(real))
+            return "fixed-weight" if plain < shifted else "refit-mean"
+            """,
+            """
+            A = jnp.column_stack([real, jnp.ones(len(real))])
+            _, intercept = jnp.linalg.lstsq(A, jnp.asarray(scores))[0]
+            return np.where(abs(intercept) < abs(intercept + shift), "fixed-weight", "refit-mean")
+            """,
+            """
+            same = [np.mean(np.sign(s) == np.sign(real)) for s in (scores, scores + shift)]
+            return "fixed-weight" if same[0] > same[1] else "refit-mean"
             """,
         ],
     ),
@@ -613,6 +986,100 @@ EXERCISES = {
                 "n is their number",
                 hidden=True,
             ),
+            Wrong(
+                "the derivative of the loss once, with its sign",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "self-influence has no sign",
+            ),
+            Wrong(
+                "1/n twice",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n**2
+                """,
+                "1/n stands once",
+            ),
+            Wrong(
+                "no inverse",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) ** 2 * np.sum(X * X, axis=1) / n
+                """,
+                "Where is the inverse of H?",
+            ),
+            Wrong(
+                "one step of Newton",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                form = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return (p - y) ** 2 * form / (1 - p * (1 - p) * form)
+                """,
+                "first order is asked",
+            ),
+            Wrong(
+                "refits",
+                """
+                n, found = len(y), []
+                loss = lambda w, k: np.logaddexp(0, (1 - 2 * y[k]) * (X[k] @ np.asarray(w)))
+                for k in range(n):
+                    gone = fit(X, y, l2, 1 - np.eye(n)[k], theta)
+                    found.append(loss(gone, k) - loss(theta, k))
+                return np.array(found)
+                """,
+                "real refits",
+            ),
+            Wrong(
+                "the penalty in each gradient",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                G = (p - y)[:, None] * X + l2 * theta
+                return np.sum(G.T * np.linalg.solve(H, G.T), axis=0) / n
+                """,
+                "without the penalty",
+            ),
+            Wrong(
+                "the penalty in every entry",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2
+                return (p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "not to every entry",
+            ),
+            Wrong(
+                "the change of the probability",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return p * (1 - p) * (p - y) * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "own probability",
+            ),
+            Wrong(
+                "shape: their sum",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return np.sum((p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0)) / n
+                """,
+                "One number per training example",
+            ),
         ],
         [
             """
@@ -628,6 +1095,33 @@ EXERCISES = {
             p = 1 / (1 + np.exp(-X @ theta))
             H = np.einsum("n,ni,nj->ij", p * (1 - p), X, X) / n + l2 * np.eye(d)
             return np.einsum("n,ni,ij,nj->n", (p - y) ** 2, X, np.linalg.inv(H), X) / n
+            """,
+            """
+            n, d = X.shape
+
+            def loss(w, x, label):
+                return jnp.logaddexp(0, (1 - 2 * label) * (x @ w))
+
+            risk = lambda w: jnp.mean(jax.vmap(loss, (None, 0, 0))(w, X, y)) + l2 / 2 * w @ w
+            H = jax.hessian(risk)(jnp.asarray(theta))
+            G = jax.vmap(jax.grad(loss), (None, 0, 0))(jnp.asarray(theta), X, y)
+            return jnp.diag(G @ jnp.linalg.solve(H, G.T)) / n
+            """,
+            """
+            n, found = len(y), []
+            p = sigma(X @ theta)
+            H = sum(q * (1 - q) * np.outer(x, x) for q, x in zip(p, X)) / n
+            H = H + l2 * np.eye(len(theta))
+            for x, q, label in zip(X, p, y):
+                g = (q - label) * x
+                found.append(g @ np.linalg.solve(H, g) / n)
+            return found
+            """,
+            """
+            test = X, y
+            loss = lambda w, example: jnp.logaddexp(0, (1 - 2 * example[1]) * (example[0] @ w))
+            found = influence(loss, jnp.asarray(theta), test, test, solver=Exact(), l2=l2)
+            return np.diag(found.scores)
             """,
         ],
     ),
