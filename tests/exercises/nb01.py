@@ -139,6 +139,16 @@ EXERCISES = {
                 w_star = jnp.linalg.solve(A, -b)
                 return w_star + (1 - step_size * jnp.diag(A)) ** k * (w0 - w_star)
                 """,
+                "A's eigenvalues",
+            ),
+            Wrong(
+                "the first error turned round",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + Q @ ((1 - step_size * h) ** k * (Q.T @ (w_star - w0)))
+                """,
+                "not w* - w0",
             ),
             Wrong(
                 "shape: complex, by eig",
@@ -243,7 +253,7 @@ EXERCISES = {
             Wrong(
                 "a bound by rows",
                 "return 2 / jnp.max(jnp.sum(jnp.abs(A), axis=1))",
-                "A row's sum",
+                "largest sum along a row",
             ),
             Wrong(
                 "single precision",
@@ -258,7 +268,7 @@ EXERCISES = {
                     v = A @ v / jnp.linalg.norm(A @ v)
                 return 2 / (v @ A @ v)
                 """,
-                "Does an iteration start",
+                "Where does an iteration start",
                 hidden=True,
             ),
             Wrong(
@@ -269,7 +279,7 @@ EXERCISES = {
                     v = A @ v / jnp.linalg.norm(A @ v)
                 return 2 / (v @ A @ v)
                 """,
-                "a few digits",
+                "stopped early",
                 hidden=True,
             ),
         ],
@@ -278,6 +288,7 @@ EXERCISES = {
             "return float(2 / np.max(np.linalg.eigvals(A).real))",
             "return 2 / np.max(np.linalg.eigvals(A))",
             "return 2 / jnp.max(jnp.abs(jnp.linalg.eigvals(A)))",
+            "return min(2 / c for c in np.linalg.eigvalsh(A))",
             "return 2 / jnp.linalg.svd(A, compute_uv=False)[0]",
         ],
     ),
@@ -372,6 +383,18 @@ EXERCISES = {
                 return np.ceil(np.log(tol) / (2 * np.log(factors))).astype(int)
                 """,
                 "One whole number",
+            ),
+            Wrong(
+                "an exponential for the power",
+                """
+                h, e0 = np.asarray(h), np.asarray(e0)
+                excess = lambda k: np.sum(0.5 * h * np.exp(-2 * k * step_size * h) * e0**2)
+                k = 0
+                while excess(k) > tol * excess(0):
+                    k += 1
+                return k
+                """,
+                "not exp(",
             ),
             Wrong(
                 "not rounded up",
@@ -508,6 +531,7 @@ EXERCISES = {
                 """,
                 "a few digits",
             ),
+            Wrong("the gradient at 0", "return w0 - jnp.linalg.pinv(A) @ b", "begins at w0"),
             Wrong(
                 "how far, not where to",
                 "return jnp.linalg.pinv(A) @ (A @ w0 + b)",
@@ -569,6 +593,7 @@ EXERCISES = {
             flat = np.eye(len(b)) - np.linalg.pinv(A) @ A
             return list(flat @ w0 - np.linalg.pinv(A) @ b)
             """,
+            "return w0 - np.linalg.pinv(A) @ (A @ w0 + b)",
             "return dynamics.min_cost_projection(A, b, w0)",
         ],
     ),
@@ -648,6 +673,12 @@ EXERCISES = {
                 D = Phi.shape[1]
                 return jnp.linalg.solve(Phi.T @ Phi + Phi.size * l2 * jnp.eye(D), Phi.T @ t)
                 """,
+                "not N times D",
+            ),
+            Wrong(
+                "the plain fit, shrunk",
+                "return jnp.linalg.pinv(Phi) @ t / (1 + l2)",
+                "a factor of its own",
             ),
             Wrong(
                 "N learnt by heart",
