@@ -49,7 +49,7 @@ def product_is_exact(f):
     w = jnp.array([0.3, 1.2, -2.0])
     got, right = f(lambda w: 1e3 * jnp.sum(jnp.sin(w)), w, jnp.ones(3)), -1e3 * np.sin(w)
     expect(got, right, "Wrong for a sum of sines, where H is diagonal.", rtol=1e-3)
-    says = "Right to a few digits only: is it a difference quotient? A derivative is exact."
+    says = "Right to a few digits only: is it a difference quotient, or computed in 32 bits?"
     expect(got, right, says, rtol=1e-12)
 
 
@@ -317,7 +317,8 @@ def twelve_rows(f):
     for seed in 5, 6:
         estimate, error = sampled(f, C, 200, seed)
         assert abs(estimate - np.trace(C)) < 5 * exact, (
-            "With 12 rows the estimate is too far off: are both signs equally likely?"
+            "With 12 rows the estimate is too far off. Is each entry drawn for itself, with both "
+            "signs equally likely?"
         )
         assert 0.6 < error / exact < 1.7, (
             "With 12 rows (3.6) has another standard error. Is every sign drawn for itself?"
@@ -392,7 +393,7 @@ def coupled_outputs(f):
         "H_z has entries beside its diagonal, between the outputs.": right(z.sum() * dz),
         "Nothing is divided by the number of outputs.": right(np.full(3, z.sum() * dz.sum() / 3)),
     }
-    says = "For a linear model G is the Hessian. Is the loss's curvature taken in all outputs?"
+    says = "With three coupled outputs G v is off. Is the loss's curvature taken in all of them?"
     form = "params was a dictionary; the result should be like it."
     expect(got, right(np.full(3, z.sum() * dz.sum())), says, slips, form=form)
 
