@@ -9,6 +9,7 @@ from course_utils.exercises import case, expect
 # Answers in 32 bits pass too; the slips lie further apart than this.
 told = functools.partial(expect, rtol=1e-4, atol=1e-6)
 ONE_EACH = "One number per training example: shape (n,)."
+BENDS = "This is taken at the moved parameters, where it bends; (15.3) is its slope times the move."
 
 
 def sigma(z):
@@ -51,10 +52,10 @@ def scores_of_each(f, X, y, l2, theta, x_t, y_t, right, says, slips):
 
 @case("15.1")
 def scores_by_hand(f):
-    X, y = np.array([[1.0], [1.0], [2.0]]), np.array([0.0, 1.0, 7.0])
+    X, y = np.array([[1.0], [1.0], [2.0]]), np.array([0.0, 2.0, 6.5])
     one = np.array([1.0])
-    top = -4.0 * np.array([1.0, 0.0, -10.0])  # r_t r_i x_i; right: over 15
-    gone = np.array([15 / 14, 1.0, 1 / 11])  # what the three refits predict
+    top = -4.0 * np.array([1.0, -1.0, -9.0])  # r_t r_i x_i; right: over 15
+    gone = np.array([15 / 14, 13 / 14, 2 / 11])  # what the three refits predict
     slips = {
         "The sign: positive is for a removal that raises the test loss.": top / -15,
         "A removal is epsilon = -1/n. Where is the 1/n?": top / 5,
@@ -71,12 +72,13 @@ def scores_by_hand(f):
         "Half a squared residual: its derivative is r, never 2 r.": top / 7.5,
         "Where is the inverse of H?": top / 3,
         "H itself, where its inverse should be.": top * 5 / 3,
-        "g_i is the gradient of one loss, without the penalty.": -4 * np.array([4, 3, -7]) / 15,
+        "g_i is the gradient of one loss, without the penalty.": -4 * np.array([4, 2, -6]) / 15,
         "These are exact refits; (15.3) is asked, first order.": 0.5 * (gone - 5) ** 2 - 8,
+        BENDS: 0.5 * (top / -60 - 4) ** 2 - 8,  # the prediction moves by r_i x_i / 15
     }
     says = (
-        "For x = 1, 1, 2 with y = 0, 1, 7, l2 = 3, theta = 1 and the test example x = 1, y = 5 "
-        "the scores are -0.2667, 0 and 2.6667."
+        "For x = 1, 1, 2 with y = 0, 2, 6.5, l2 = 3, theta = 1 and the test example x = 1, y = 5 "
+        "the scores are -0.2667, 0.2667 and 2.4."
     )
     scores_of_each(f, X, y, 3.0, one, one, 5.0, top / 15, says, slips)
 
@@ -160,6 +162,7 @@ def loo_by_hand(f):
         "h_ii = x_i' H^-1 x_i / n. Where is its 1/n?": fit + move(fit, square / 5),
         "Where is the penalty in H?": fitted(0) + move(fitted(0), square / 6),
         "1/n stays: this is the mean over the other n - 1.": [15 / 11, 14 / 11, 1 / 4],
+        "H is a mean, X'y a sum: theta solves H theta = X'y / n.": (3 * fit - h * y) / (1 - h),
         "This is how far the prediction moves; where to?": right - fit,
         "These are residuals; a prediction is wanted.": right - y,
         "Residuals with the sign changed; a prediction is wanted.": y - right,
@@ -222,6 +225,8 @@ def hessians(X, y, l2, theta):
         "l2 is added to the diagonal of H, not to every entry.": M + l2,
         "H is a mean over examples, not a sum.": n * M + penalty,
         "In H each x x' has the weight p (1 - p).": X.T @ X / n + penalty,
+        "In H each x x' has its own weight p (1 - p).": np.mean(p * (1 - p)) * X.T @ X / n
+        + penalty,
         "The weight in H is p (1 - p), not p.": (X.T * p) @ X / n + penalty,
     }
 
@@ -247,6 +252,7 @@ def chance_slips(X, y, l2, theta, x_t, right):
     return {
         "This is one step, (15.6), over 1 - h: first order is asked.": right / (1 - h),
         "These are real refits; first order is asked.": sigma(gone @ x_t) - p_t,
+        BENDS: sigma(x_t @ theta + right / (p_t * (1 - p_t))) - p_t,
         "The sign: two minus signs cancel in (15.2).": -right,
         "A removal is epsilon = -1/n. Where is the 1/n?": n * right,
         "That is the derivative by epsilon: what is epsilon for a removal?": -n * right,
@@ -449,6 +455,7 @@ def own_slips(X, y, l2, theta, right):
         "This is one step, (15.6), over 1 - h: first order is asked.": right
         / (1 - p * (1 - p) * form),
         "These are real refits; first order is asked.": np.diag(gone) - before,
+        BENDS: np.log(1 + np.exp((1 - 2 * y) * (X @ theta + r * form))) - before,
         "This is the change of the example's own probability.": p * (1 - p) * r * form,
         "Where is the inverse of H?": r**2 * np.sum(X**2, axis=1) / n,
     }

@@ -226,6 +226,16 @@ EXERCISES = {
                 """,
                 "this is complex",
             ),
+            Wrong(
+                "the loss at the moved parameters",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                moved = theta + np.linalg.solve(H, ((X @ theta - y)[:, None] * X).T).T / n
+                return 0.5 * (moved @ x_t - y_t) ** 2 - 0.5 * (theta @ x_t - y_t) ** 2
+                """,
+                "at the moved parameters",
+            ),
         ],
         [
             """
@@ -423,6 +433,16 @@ EXERCISES = {
                 return (fitted + h / (1 - h) * (fitted - y)).reshape(-1, 1)
                 """,
                 "One prediction per example",
+            ),
+            Wrong(
+                "a mean in H, a sum on the right",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                h = np.diag(X @ np.linalg.inv(H) @ X.T) / n
+                return (X @ np.linalg.solve(H, X.T @ y) - h * y) / (1 - h)
+                """,
+                "X'y a sum",
             ),
         ],
         [
@@ -695,6 +715,27 @@ EXERCISES = {
                 return ((p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n)[:, None]
                 """,
                 "One number per training example",
+            ),
+            Wrong(
+                "the probability at the moved parameters",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                moved = theta + np.linalg.solve(H, ((p - y)[:, None] * X).T).T / n
+                return sigma(moved @ x_t) - sigma(theta @ x_t)
+                """,
+                "at the moved parameters",
+            ),
+            Wrong(
+                "one weight for all in H",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = np.mean(p * (1 - p)) * X.T @ X / n + l2 * np.eye(d)
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "its own weight",
             ),
         ],
         [
@@ -1079,6 +1120,28 @@ EXERCISES = {
                 return np.sum((p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0)) / n
                 """,
                 "One number per training example",
+            ),
+            Wrong(
+                "the loss at the moved parameters",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                moved = theta + np.linalg.solve(H, ((p - y)[:, None] * X).T).T / n
+                loss = lambda logit: np.logaddexp(0, (1 - 2 * y) * logit)
+                return loss(np.sum(X * moved, axis=1)) - loss(X @ theta)
+                """,
+                "at the moved parameters",
+            ),
+            Wrong(
+                "solutions by rows",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                G = (p - y)[:, None] * X
+                return np.sum(G * np.linalg.solve(H, G.T), axis=0) / n
+                """,
             ),
         ],
         [
