@@ -93,7 +93,7 @@ def install(root, python, extras, lock, afresh):
     if len(uv) > 1:
         status, lines = call(*pip, "install", "--only-binary=:all:", "uv")
         if status and setup_messages.stops_pip(lines):
-            raise SetupError(setup_messages.failed("Fetching uv", lines, root))
+            raise SetupError(setup_messages.failed("Installing the packages", lines, root))
     status, lines = call(*uv, "pip", "install", "--python", python, *course)
     if status or call(*present)[0]:
         print(f"uv could not install the packages ({setup_messages.gist(lines)}); pip takes over.")

@@ -88,8 +88,8 @@ def failed(what, lines, root):
         )
     if _said("PATH separator", lines):
         return (
-            f"No environment can be made in {root}: PATH could not name a folder whose name holds "
-            "the sign between folders.\nMove the clone, then call the same command again."
+            f"No environment can be made in {root}: its path holds the character that separates "
+            "the folders of PATH.\nMove the clone elsewhere, then call the same command again."
         )
     return (
         f"{what} failed:\n"
@@ -106,7 +106,7 @@ def stops_pip(lines):
 def gist(lines, trouble=re.compile("error|caused by", re.I)):
     """The last line of an installer's output that names its trouble."""
     lines = [line.strip() for line in lines if line.strip()]
-    return ([s for s in lines if trouble.search(s)] or lines or ["it said nothing"])[-1][:200]
+    return ([s for s in lines if trouble.search(s)] or lines or ["it said nothing"])[-1][-160:]
 
 
 def _said(cause, lines):
