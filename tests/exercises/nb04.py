@@ -106,7 +106,7 @@ EXERCISES = {
                     r = b - matvec(x)
                 return x, jnp.linalg.norm(r)
                 """,
-                "p conjugate to the last",
+                "p conjugate to the first",
             ),
             Wrong(
                 "no stop at a residual of 0",
@@ -231,6 +231,159 @@ EXERCISES = {
                 "Not done after 7 steps in 5 dimensions",
                 hidden=True,
             ),
+            Wrong(
+                "looks at the residual after the step",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                for _ in range(maxiter):
+                    Ap, old = matvec(p), r @ r
+                    alpha = old / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    if r @ r <= tol**2 * (b @ b):
+                        break
+                    p = r + (r @ r) / old * p
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                "For b = 0",
+            ),
+            Wrong(
+                "relative length",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = rr / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, jnp.linalg.norm(b - matvec(x)) / jnp.linalg.norm(b)
+                """,
+                "not relative to b",
+            ),
+            Wrong(
+                "the length of x",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = rr / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, jnp.linalg.norm(x)
+                """,
+                "not of x",
+            ),
+            Wrong(
+                "shape: the residual itself",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = rr / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, b - matvec(x)
+                """,
+                "not the vector",
+            ),
+            Wrong(
+                "shape: the length first",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = rr / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return jnp.linalg.norm(b - matvec(x)), x
+                """,
+                "x comes first",
+            ),
+            Wrong(
+                "shape: steps, too",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = rr / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, jnp.linalg.norm(b - matvec(x)), steps
+                """,
+                "2 parts",
+            ),
+            Wrong(
+                "in 32 bits",
+                """
+                b = jnp.asarray(b, jnp.float32)
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = jnp.asarray(matvec(p), jnp.float32)
+                    alpha = rr / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                "stay in 64 bits",
+            ),
+            Wrong(
+                "alpha from the direction, not the residual",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = (p @ p) / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                "p conjugate to the first",
+            ),
+            Wrong(
+                "at most as many steps as weights",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < min(maxiter, len(b)) and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = rr / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                "for tol = 1e-8",
+                hidden=True,
+            ),
+            Wrong(
+                "a guard against division by 0",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = rr / (p @ Ap + 1e-12)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / (old + 1e-12) * p, steps + 1
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                None,
+                hidden=True,
+            ),
         ],
         [
             """
@@ -260,11 +413,47 @@ EXERCISES = {
             x, *_ = jax.lax.while_loop(unfinished, step, (0.0 * b, 1.0 * b, 1.0 * b, 0))
             return x, jnp.linalg.norm(b - matvec(x))
             """,
+            """
+            def step(_, state):
+                x, r, p = state
+                Ap, rr = matvec(p), r @ r
+                alpha = jnp.where(rr > tol**2 * (b @ b), rr / (p @ Ap), 0.0)
+                new = r - alpha * Ap
+                beta = jnp.where(alpha > 0, (new @ new) / rr, 0.0)
+                return x + alpha * p, new, jnp.where(alpha > 0, new + beta * p, p)
+
+            start = jnp.zeros(b.shape), jnp.asarray(b), jnp.asarray(b)
+            x = jax.lax.fori_loop(0, maxiter, step, start)[0]
+            return x, jnp.sqrt(jnp.sum((b - matvec(x)) ** 2))
+            """,
+            """
+            r = [float(entry) for entry in b]
+            x, p, steps = [0.0 for _ in r], list(r), 0
+            dot = lambda u, v: sum(a * c for a, c in zip(u, v))
+            first = dot(r, r)
+            while steps < maxiter and dot(r, r) ** 0.5 > tol * first**0.5:
+                Ap = [float(entry) for entry in matvec(np.array(p))]
+                old = dot(r, r)
+                x = [a + old / dot(p, Ap) * c for a, c in zip(x, p)]
+                r = [a - old / dot(p, Ap) * c for a, c in zip(r, Ap)]
+                p = [a + dot(r, r) / old * c for a, c in zip(r, p)]
+                steps += 1
+            true = [float(a - c) for a, c in zip(b, matvec(np.array(x)))]
+            return [x, dot(true, true) ** 0.5]
+            """,
         ],
     ),
     "4.2": Exercise(
         "def neumann_ihvp(matvec, b, scale, num_terms):",
         [
+            Wrong(
+                "the matrix written down",
+                """
+                factor = jnp.eye(len(b)) - jax.jacobian(matvec)(jnp.asarray(b)) / scale
+                return sum(jnp.linalg.matrix_power(factor, j) @ b for j in range(num_terms)) / scale
+                """,
+                "an array of shape (D, D)",
+            ),
             Wrong(
                 "not divided by the scale in the end",
                 """
@@ -352,7 +541,7 @@ EXERCISES = {
                     total = total + term
                 return total / scale
                 """,
-                "use the last term",
+                "from the last term",
             ),
             Wrong(
                 "a product for nothing",
@@ -363,7 +552,7 @@ EXERCISES = {
                     term = term - matvec(term) / scale
                 return total / scale
                 """,
-                "80 terms need 79 products",
+                "79 are enough",
             ),
             Wrong(
                 "shape: the sum of its entries",
@@ -386,7 +575,75 @@ EXERCISES = {
                 return total / scale
                 """,
                 "stay in 64 bits",
+            ),
+            Wrong(
+                "gives up where the terms grow",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    new = term - matvec(term) / scale
+                    if jnp.linalg.norm(new) > jnp.linalg.norm(term):
+                        break
+                    term, total = new, total + new
+                return total / scale
+                """,
+                "scale 0.4",
                 hidden=True,
+            ),
+            Wrong(
+                "multiplied by A/s",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "this multiplies by A/s",
+            ),
+            Wrong(
+                "divided in each step, and again",
+                """
+                term = total = b / scale
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "not twice",
+            ),
+            Wrong(
+                "b changed in place",
+                """
+                term, total = b, b
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                    total += term
+                return total / scale
+                """,
+                "changed b itself",
+            ),
+            Wrong(
+                "shape: the sum and its last term",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale, term
+                """,
+                "The sum alone",
+            ),
+            Wrong(
+                "shape: complex",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale + 0j
+                """,
+                "this is complex",
             ),
         ],
         [
@@ -402,11 +659,46 @@ EXERCISES = {
                 x = x + (np.asarray(b) - np.asarray(matvec(x))) / scale
             return x
             """,
+            """
+            def step(_, state):
+                term, total = state
+                term = term - matvec(term) / scale
+                return term, total + term
+
+            b = jnp.asarray(b)
+            return jax.lax.fori_loop(1, num_terms, step, (b, b))[1] / scale
+            """,
+            """
+            terms = [np.array(b)]
+            while len(terms) < num_terms:
+                terms.append(terms[-1] - np.array(matvec(terms[-1])) / scale)
+            return list(np.sum(terms, axis=0) / scale)
+            """,
         ],
     ),
     "4.3": Exercise(
         "def lissa_ihvp(matvec, b, keys, scale, damping):",
         [
+            Wrong(
+                "the matrix not divided by the scale",
+                """
+                y = b
+                for key in keys:
+                    y = b + (1 - damping / scale) * y - matvec(y, key)
+                return y / scale
+                """,
+                "The matrix is divided",
+            ),
+            Wrong(
+                "nothing divided by the scale",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * y)
+                return y / scale
+                """,
+                "Neither the matrix",
+            ),
             Wrong(
                 "the popular form",
                 """
@@ -415,7 +707,7 @@ EXERCISES = {
                     y = b + (1 - damping) * y - matvec(y, key) / scale
                 return y / scale
                 """,
-                "adds scale * damping",
+                "still the popular form",
             ),
             Wrong(
                 "y for the solution",
@@ -505,7 +797,7 @@ EXERCISES = {
                     y = b + y - (matvec(y, key) + damping * y) / scale
                 return y / scale, y
                 """,
-                "not a tuple",
+                "x alone",
             ),
             Wrong(
                 "no damping taken for a default",
@@ -518,6 +810,86 @@ EXERCISES = {
                 "damping 0.0",
                 hidden=True,
             ),
+            Wrong(
+                "damping on b",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * b) / scale
+                return y / scale
+                """,
+                "not b",
+            ),
+            Wrong(
+                "damping as a number",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping) / scale
+                return y / scale
+                """,
+                "not 1",
+            ),
+            Wrong(
+                "scale divided twice",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                return y / scale / scale
+                """,
+                "once, not twice",
+            ),
+            Wrong(
+                "the keys from behind",
+                """
+                y = b
+                for i in range(1, len(keys) + 1):
+                    y = b + y - (matvec(y, keys[-i]) + damping * y) / scale
+                return y / scale
+                """,
+                "wrong order",
+            ),
+            Wrong(
+                "the last key for all steps",
+                """
+                y = b
+                for _ in keys:
+                    y = b + y - (matvec(y, keys[-1]) + damping * y) / scale
+                return y / scale
+                """,
+                "used the last draw",
+            ),
+            Wrong(
+                "in 32 bits",
+                """
+                y = b = jnp.asarray(b, jnp.float32)
+                for key in keys:
+                    y = b + y - (jnp.asarray(matvec(y, key), jnp.float32) + damping * y) / scale
+                return y / scale
+                """,
+                "stay in 64 bits",
+            ),
+            Wrong(
+                "no more than ten steps",
+                """
+                y = b
+                for key in keys[:10]:
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                return y / scale
+                """,
+                None,
+            ),
+            Wrong(
+                "keys taken for seeds",
+                """
+                y = b
+                for key in range(len(keys)):
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                return y / scale
+                """,
+                None,
+            ),
         ],
         [
             """
@@ -529,6 +901,20 @@ EXERCISES = {
             for key in keys:
                 x = x + (b - matvec(x, key) - damping * x) / scale
             return x
+            """,
+            """
+            def step(i, y):
+                return y + b - matvec(y, keys[i]) / scale - damping / scale * y
+
+            return jax.lax.fori_loop(0, len(keys), step, jnp.asarray(b)) / scale
+            """,
+            """
+            b = np.array(b)
+            y = b.copy()
+            for i in range(len(keys)):
+                Ay = np.array(matvec(y, keys[i]))
+                y += b - (Ay + damping * y) / scale
+            return [float(entry) for entry in y / scale]
             """,
         ],
     ),
@@ -586,7 +972,7 @@ EXERCISES = {
                 pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
                 return cu.cg(lambda v: cu.hvp(lambda w: J(w, t), w, v), -pull, tol=1e-10)
                 """,
-                "Return the move alone",
+                "The move alone",
             ),
             Wrong(
                 "H at weights of 0",
@@ -595,7 +981,7 @@ EXERCISES = {
                 matvec = lambda v: cu.hvp(lambda w: J(w, t), jnp.zeros_like(w), v)
                 return -cu.cg(matvec, pull, tol=1e-10)[0]
                 """,
-                "at the w and t given",
+                "at weights of 0",
             ),
             Wrong(
                 "the matrix written down",
@@ -611,7 +997,7 @@ EXERCISES = {
                 pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
                 return -cu.cg(lambda v: cu.hvp(lambda w: J(w, t), w, v), pull)[0]
                 """,
-                "Is tol small enough?",
+                "Is tol small enough",
             ),
             Wrong(
                 "no entry moves further than 5",
@@ -623,7 +1009,101 @@ EXERCISES = {
                 "however large",
                 hidden=True,
             ),
+            Wrong(
+                "dense, by way of NumPy",
+                """
+                pull = np.array(jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1])
+                return -np.linalg.solve(np.array(jax.hessian(J)(w, t)), pull)
+                """,
+                "an array of shape (D, D)",
+            ),
+            Wrong(
+                "dense, column by column",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
+                product = jax.jit(lambda v: cu.hvp(lambda w: J(w, t), w, v))
+                H = np.array([product(row) for row in np.eye(len(w))])
+                return -np.linalg.solve(H, pull)
+                """,
+                "an array of shape (D, D)",
+            ),
+            Wrong(
+                "all of the pulls written down",
+                """
+                pull = jax.jacobian(jax.grad(J), argnums=1)(w, t).reshape(len(w), -1) @ dt.ravel()
+                return -cu.cg(lambda v: cu.hvp(lambda w: J(w, t), w, v), pull, tol=1e-10)[0]
+                """,
+                "an array of shape (D, D)",
+            ),
+            Wrong(
+                "H at targets of 0",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
+                matvec = lambda v: cu.hvp(lambda w: J(w, jnp.zeros_like(t)), w, v)
+                return -cu.cg(matvec, pull, tol=1e-10)[0]
+                """,
+                "at targets of 0",
+            ),
+            Wrong(
+                "twenty steps",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
+                matvec = lambda v: cu.hvp(lambda w: J(w, t), w, v)
+                return -cu.cg(matvec, pull, tol=1e-10, maxiter=20)[0]
+                """,
+                "Is tol small enough",
+            ),
+            Wrong(
+                "the pull at t = 0",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (jnp.zeros_like(t),), (dt,))[1]
+                return -cu.cg(lambda v: cu.hvp(lambda w: J(w, t), w, v), pull, tol=1e-10)[0]
+                """,
+                "at the w and t given",
+            ),
+            Wrong(
+                "as many steps as weights",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
+                matvec = lambda v: cu.hvp(lambda w: J(w, t), w, v)
+                return -cu.cg(matvec, pull, tol=1e-10, maxiter=len(w))[0]
+                """,
+                "Is tol small enough",
+            ),
         ],
-        [],
+        [
+            """
+            pull = jax.grad(lambda w: jax.jvp(lambda t: J(w, t), (t,), (dt,))[1])(w)
+            product = jax.linearize(lambda w: jax.grad(J)(w, t), w)[1]
+            return jax.scipy.sparse.linalg.cg(product, -pull, tol=1e-10, maxiter=1000)[0]
+            """,
+            """
+            from scipy.sparse.linalg import LinearOperator, minres
+
+            pull = np.asarray(jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1])
+            product = jax.jit(lambda v: jax.grad(lambda w: jnp.vdot(jax.grad(J)(w, t), v))(w))
+            matvec = lambda v: np.asarray(product(v.ravel()))
+            H = LinearOperator((len(w), len(w)), matvec, dtype=float)
+            return -minres(H, pull, rtol=1e-13, maxiter=1000)[0]
+            """,
+            """
+            gradient = jax.grad(J)
+            r = jax.jvp(lambda t: -gradient(w, t), (t,), (dt,))[1]
+            x, p = jnp.zeros_like(w), r
+            product = jax.jit(lambda v: jax.jvp(lambda w: gradient(w, t), (w,), (v,))[1])
+            small = 1e-20 * (r @ r)
+            while r @ r > small:
+                Hp = product(p)
+                x, new = x + (r @ r) / (p @ Hp) * p, r - (r @ r) / (p @ Hp) * Hp
+                p, r = new + (new @ new) / (r @ r) * p, new
+            return x
+            """,
+            """
+            move = cu.cg(cu.hvp_operator(lambda w: J(w, t), w), jax.jvp(
+                lambda t: jax.grad(J, argnums=0)(w, t), (t,), (-dt,)
+            )[1], tol=1e-9, maxiter=3000)[0]
+            return [float(entry) for entry in move]
+            """,
+        ],
     ),
 }

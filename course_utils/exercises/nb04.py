@@ -1,0 +1,395 @@
+"""Exercises of notebook 4: solving with curvature."""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from course_utils import data
+from course_utils.exercises import case, expect
+
+
+def to_64_bits(got, right, says, slips=None, *, form="", atol=1e-12):
+    """``expect``; then once more, so closely that only 64 bits can hold."""
+    expect(got, right, says, slips, form=form, rtol=1e-5, atol=1e-5)
+    narrow = "Right to a few digits only: stay in 64 bits, and converge."
+    expect(got, right, narrow, rtol=1e-9, atol=atol)
+
+
+def random_spd(draw, d, least):
+    """A symmetric matrix with curvatures between ``least`` and 1 + ``least``, (d, d)."""
+    G = draw.normal(size=(d, d))
+    return G @ G.T / np.linalg.norm(G, 2) ** 2 + least * np.eye(d)
+
+
+def largest_array(function, *args):
+    """The most entries of an array that some Python function holds or returns meanwhile.
+
+    It sees the arrays of a program that JAX traces, and those that pass through NumPy or SciPy.
+    """
+    most = 0
+
+    def look(frame, event, value):
+        nonlocal most
+        if event != "return":
+            return
+        inside = frame.f_globals.get("__name__", "").startswith("jax")  # what it holds, it returns
+        for held in (value,) if inside else (value, *frame.f_locals.values()):
+            if isinstance(held, np.ndarray | jax.Array):
+                most = max(most, held.size)
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        function(*args)
+    finally:
+        sys.setprofile(before)
+    return most
+
+
+# --- 4.1 · Conjugate gradients --------------------------------------------------------------------
+
+PAIR = "Two things: x of shape (D,), and the length of its residual."
+
+
+@case("4.1")
+def cg_by_hand(f):
+    A, b = np.array([[3.0, 1.0], [1.0, 2.0]]), np.array([1.0, -1.0])
+    given = b.copy()
+    pair = lambda x: (np.array(x), np.linalg.norm(given - A @ x))
+    first, solution = np.array([2 / 3, -2 / 3]), np.array([0.6, -0.8])
+    left = np.sqrt(2) / 3
+
+    got = f(lambda v: A @ v, b, 0.0, 1)
+    changed = "Your function has changed b itself: r -= ... and p *= ... write into the array."
+    assert np.all(b == given), changed
+    slips = {
+        "Sign: r is b - A x, not A x - b.": pair(-first),
+        "How far along p? The first step has the length alpha.": pair(given),
+        "maxiter = 1 is one step; these are two.": pair(solution),
+        "maxiter = 1 allows a step; this is none.": pair(0 * given),
+        "The length of b - A x, not squared.": (first, left**2),
+        "The length of b - A x itself, not relative to b.": (first, 1 / 3),
+        "The length of b - A x, not of x.": (first, 2 * left),
+        "The second is one length, not the vector b - A x.": (first, given - A @ first),
+        "x comes first, then the length.": (left, first),
+    }
+    says = "For A = [[3, 1], [1, 2]] and b = [1, -1] one step gives x = [2/3, -2/3] and 0.471."
+    expect(got, pair(first), says, slips, form=PAIR)
+
+    got = f(lambda v: A @ v, b, 0.0, 2)
+    assert np.all(b == given), changed
+    says = (
+        "Two dimensions, two steps: the second should end at [0.6, -0.8]. Is beta the new r.r "
+        "over the old, and the second p conjugate to the first?"
+    )
+    to_64_bits(got, pair(solution), says, form=PAIR)
+
+
+@case("4.1")
+def cg_stops_in_time(f):
+    x, _ = f(lambda v: v, jnp.ones(3), 0.0, 9)
+    assert np.all(np.isfinite(np.asarray(x))), "r = 0 after one step; the next is 0/0."
+    x, _ = f(lambda v: v, jnp.zeros(3), 0.1, 9)
+    assert np.all(np.asarray(x) == 0), "For b = 0 the answer is 0."
+    h, b = jnp.linspace(0.02, 1, 50), 1e-3 * jnp.ones(50)
+    for tol in [1e-1, 1e-3]:
+        relative = lambda b: float(f(lambda v: h * v, b, tol, 500)[1] / (b @ b) ** 0.5)
+        left, same = relative(b), np.isclose(relative(1024 * b), relative(b))
+        why = "Are tol and the lengths squared on both sides, or on neither?"
+        why = why if same else f"Is it relative to the length of b? {why}"
+        assert left <= tol, f"It stops too early for tol = {tol}. {why}"
+        assert left > tol / 30, f"It goes on long after tol = {tol} is met. {why}"
+
+
+@case("4.1")
+def cg_recomputes_the_residual(f):
+    rough = lambda v: jnp.asarray(v, jnp.float32).astype(float) * 3.0  # good to seven digits
+    b = jnp.array([0.1, 0.2, 0.7])
+    x, left = f(rough, b, 1e-12, 7)
+    both = "0/0: the carried r became 0, and the loop went on. Which r does it look at? It stops "
+    both += "by the carried one; the true one is returned."
+    assert np.all(np.isfinite(np.asarray(x))), both
+    carried = "That is the carried r. Return the length of b - matvec(x)."
+    expect(left, np.linalg.norm(b - rough(jnp.asarray(x))), carried, rtol=1e-9, atol=0)
+
+
+@case("4.1", hidden=True)
+def cg_solves_random_systems(f):
+    draw = np.random.default_rng(41)
+    for d in [1, 5, 30]:
+        A, b = random_spd(draw, d, 0.1), draw.normal(size=d)
+        for most in [200, d + 2]:  # two more than without rounding
+            x, left = f(lambda v, A=A: A @ v, jnp.asarray(b), 1e-11, most)
+            says = f"It stops at a residual of {left:.1e} for tol = 1e-11."
+            if most < 200:
+                says = (
+                    f"Not done after {most} steps in {d} dimensions: is every p made conjugate to "
+                    "the one before, from the second on?"
+                )
+            assert left < 1e-8, says
+            expect(x, np.linalg.solve(A, b), says, rtol=1e-6, atol=1e-8)
+            real = np.linalg.norm(b - A @ np.asarray(x))
+            assert abs(left - real) < 1e-13, f"|b - Ax| is {real:.1e}, not {left:.1e}."
+
+
+@case("4.1", hidden=True)
+def cg_is_lowest_in_its_krylov_space(f):
+    draw = np.random.default_rng(14)
+    A, b = random_spd(draw, 6, 0.05), draw.normal(size=6)
+    for k in range(5):
+        K = np.array([np.linalg.matrix_power(A, j) @ b for j in range(k)]).reshape(k, 6)
+        V = np.linalg.qr(K.T)[0]
+        x = V @ np.linalg.solve(V.T @ A @ V, V.T @ b)
+        says = f"After {k} steps x is not the lowest point of q in the Krylov space."
+        got = f(lambda v: A @ v, jnp.asarray(b), 0.0, k)
+        expect(got, (x, np.linalg.norm(b - A @ x)), says, form=PAIR, atol=1e-8)
+
+
+@case("4.1", hidden=True)
+def cg_goes_on_where_rounding_delays_it(f):
+    h = jnp.logspace(-5, 0, 60)
+    for size in [1.0, 1e-9]:  # a tiny b is as good as any
+        b = size * jnp.ones(60)
+        left = f(lambda v: h * v, b, 1e-8, 2000)[1] / jnp.linalg.norm(b)
+        says = f"It stops at a relative residual of {left:.0e} for tol = 1e-8, |b| = {7.7 * size}."
+        assert left < 1e-6, says
+
+
+# --- 4.2 · The first terms ------------------------------------------------------------------------
+
+
+@case("4.2")
+def neumann_by_hand(f):
+    b = np.array([1.0, -2.0])
+    given = b.copy()
+    got = f(lambda v: 0.8 * v, b, 2.0, 3)
+    assert np.all(b == given), "Your function has changed b itself: += writes into the array."
+    slips = {
+        1.96: "The sum is not yet divided by the scale.",
+        1.088: "Those are four terms: b itself is the first of three.",
+        0.8: "Those are two terms: j runs over 0, 1, 2.",
+        0.588: "Those are j = 1, 2, 3: the first term is j = 0, b itself.",
+        0.48: "The term j = 0 is missing: b itself.",
+        0.62: "The matrix is divided by the scale, too: I - A/s.",
+        2.18: "The sign: each term is multiplied by I - A/s.",
+        3.02: "The sign, and the scale: each term is multiplied by I - A/s.",
+        0.18: "The terms are added up; this is the last one alone.",
+        0.49: "Divided by the scale once, not twice.",
+        1.25: "This is the whole series, A^-1 b: three terms are asked for.",
+        0.78: "Each term is multiplied by I - A/s; this multiplies by A/s.",
+    }
+    slips = {hint: number * given for number, hint in slips.items()}
+    says = "For A = 0.8, b = [1, -2] and scale 2 three terms give [0.98, -1.96]."
+    form = "The sum alone: a vector like b, shape (D,)."
+    to_64_bits(got, 0.98 * given, says, slips, form=form)
+
+
+@case("4.2")
+def neumann_of_one_term(f):
+    says = "num_terms = 1 is the term j = 0 alone: for b = [1, 1] and scale 4 it is 0.25."
+    expect(f(lambda v: 3.0 * v, jnp.ones(2), 4.0, 1), [0.25, 0.25], says)
+
+
+@case("4.2")
+def neumann_inverts_a_matrix(f):
+    A, count = jnp.array([[2.0, 1.0], [1.0, 3.0]]), []
+    product = lambda v: (count.append(1), A @ v)[1]
+    says = "80 terms should give the inverse of [[2, 1], [1, 3]] times b."
+    expect(f(product, jnp.array([1.0, 0.0]), 4.0, 80), [0.6, -0.2], says, atol=1e-6)
+    assert len(count) <= 80, f"{len(count)} products: each term needs one, from the last term."
+    says = "80 products; 79 are enough. Which term needs none, and is the last one used again?"
+    assert len(count) < 80, says
+
+
+@case("4.2")
+def neumann_needs_no_matrix(f):
+    h = jnp.linspace(0.1, 1.0, 50)
+    assert largest_array(f, lambda v: h * v, jnp.ones(50), 1.0, 5) < 50 * 50, (
+        "Your program makes an array of shape (D, D): products with vectors are all it needs."
+    )
+
+
+@case("4.2", hidden=True)
+def neumann_leaves_what_the_formula_says(f):
+    draw = np.random.default_rng(42)
+    for d, scale, terms in [(1, 0.8, 5), (4, 1.3, 2), (6, 2.0, 7), (9, 0.4, 25)]:  # 0.4: it grows
+        A, b = random_spd(draw, d, 0.1), draw.normal(size=d)
+        x = np.linalg.solve(A, b)
+        left = np.linalg.matrix_power(np.eye(d) - A / scale, terms) @ x
+        says = f"Wrong for D = {d}, scale {scale} and {terms} terms."
+        got = f(lambda v, A=A: A @ v, jnp.asarray(b), scale, terms)
+        to_64_bits(got, x - left, says, atol=1e-9)
+
+
+# --- 4.3 · Damping in its place -------------------------------------------------------------------
+
+
+@case("4.3")
+def lissa_by_hand(f):
+    draws, b = jnp.array([0.4, 0.8]), np.array([1.0, -2.0])  # the "key" is the matrix itself
+    got = f(lambda y, key: key * y, jnp.asarray(b), draws, 2.0, 0.2)
+    slips = {
+        0.82: "The damping stands outside of the division by scale: it is still the popular form.",
+        0.575: "The matrix is divided by the scale, too.",
+        0.5: "Neither the matrix nor the damping is divided by the scale.",
+        1.85: "y is not the solution; x is y / scale.",
+        1.095: "Both steps used the first draw. Each step has its own key.",
+        0.875: "Both steps used the last draw. Each step has its own key.",
+        1.025: "The draws in the wrong order: keys[0] is the first step's.",
+        0.175: "b is forgotten: each step adds it.",
+        0.75: "Start at y = b, not at 0, and make one step for each key.",
+        0.98125: "Here the damping is divided by the scale twice.",
+        1.04: "The damping has no effect.",
+        0.85: "One step for each key: that was the first step alone.",
+        1.165: "The sign of the damping: it adds to the curvature.",
+        0.4625: "Divided by the scale once, not twice.",
+        0.96: "The damping multiplies y, as the matrix does, not b.",
+    }
+    slips = {hint: number * b for number, hint in slips.items()}
+    slips["The damping multiplies y, as the matrix does: not 1."] = [0.96, -2.16]
+    says = "b = [1, -2], draws 0.4 and 0.8, scale 2, damping 0.2: y = 1, 1.7, 1.85 times b."
+    to_64_bits(got, 0.925 * b, says, slips, form="x alone: a vector like b, shape (D,).")
+
+
+@case("4.3")
+def lissa_rests_at_the_damped_solution(f):
+    A, b = jnp.array([[0.9, 0.2], [0.2, 0.6]]), jnp.array([1.0, -1.0])
+    got = f(lambda y, key: A @ y, b, jnp.zeros(60), 1.5, 0.1)
+    at = lambda added: np.linalg.solve(A + added * np.eye(2), b)
+    slips = {
+        "At rest it solves (A + scale * damping I) x = b.": at(0.15),
+        "At rest it solves (A + damping / scale I) x = b.": at(0.1 / 1.5),
+        "At rest it solves A x = b: the damping has no effect.": at(0.0),
+    }
+    says = "At rest y / scale should solve (A + damping I) x = b."
+    expect(got, at(0.1), says, slips, atol=1e-8)
+
+
+@case("4.3", hidden=True)
+def lissa_of_random_matrices(f):
+    draw = np.random.default_rng(43)
+    for d, steps, scale, damping in [(4, 12, 3.0, 0.4), (3, 1, 20.0, 0.05), (1, 6, 1.0, 0.0)]:
+        each = np.array([random_spd(draw, d, 0.0) for _ in range(steps)])
+        b = draw.normal(size=d)
+        y = b
+        for A in each:
+            y = b + (np.eye(d) - (A + damping * np.eye(d)) / scale) @ y
+        matvec = lambda y, k, each=each: jnp.asarray(each)[k] @ y
+        got = f(matvec, jnp.asarray(b), jnp.arange(steps), scale, damping)
+        says = f"Wrong for D = {d}, {steps} keys, scale {scale} and damping {damping}."
+        to_64_bits(got, y / scale, says)
+
+
+@case("4.3", hidden=True)
+def lissa_takes_keys_of_jax(f):
+    keys = jax.random.split(jax.random.key(43), 5)
+    phi = jnp.array([[1.0, 0.5], [-0.5, 1.0], [0.2, -1.0]])
+    index = lambda key: jax.random.randint(key, (), 0, 3)
+    y = b = np.array([1.0, 2.0])
+    for n in map(int, jax.vmap(index)(keys)):
+        y = b + y - (phi[n] * (phi[n] @ y) + 0.3 * y) / 2.5
+    matvec = lambda y, key: phi[index(key)] * (phi[index(key)] @ y)
+    says = "Wrong with the keys of jax.random: each step hands its own to matvec."
+    to_64_bits(f(matvec, jnp.asarray(b), keys, 2.5, 0.3), y / 2.5, says)
+
+
+# --- 4.4 · The response of an optimum -------------------------------------------------------------
+
+MOVE = "The move alone, a vector like w: jax.jvp and cu.cg both give two things."
+WITHIN = {"rtol": 1e-4, "atol": 1e-12}  # what the text asks for
+
+
+def far_off(got, move):
+    """The length of the error, relative to the length of the right move."""
+    return float(np.linalg.norm(np.asarray(got) - move) / np.linalg.norm(move))
+
+
+@case("4.4")
+def response_by_hand(f):
+    J = lambda w, t: 2.0 * w[0] ** 2 + 3.0 * t * w[0]  # w* = -3 t / 4
+    got = f(J, jnp.array([-0.75]), jnp.array(1.0), jnp.array(0.2))
+    slips = {
+        "The sign: the weights give way to the pull.": [0.15],
+        "The pull is still to be multiplied by the inverse of H.": [-0.6],
+        "The pull is still to be multiplied by the inverse of H, and the sign.": [0.6],
+        "Multiplied by H, not by its inverse.": [-2.4],
+        "0 is the gradient at an optimum; its derivative by t pulls.": [0.0],
+        "That is the derivative for dt = 1. Here dt = 0.2.": [-0.75],
+        "Where is the derivative of the gradient by t?": [-0.05],
+        "That is where the optimum arrives; its move is asked for.": [-0.9],
+    }
+    says = "J = 2 w^2 + 3 t w has its optimum at w = -3 t / 4: for dt = 0.2 it moves by -0.15."
+    expect(got, [-0.15], says, slips, form=MOVE, **WITHIN)
+
+
+@case("4.4")
+def response_of_several(f):
+    M = np.array([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]])
+    K = np.array([[1.0, 0.6], [0.6, 1.0]])
+    J = lambda w, t: jnp.sum(jnp.cosh(w - t[:, 0] @ M)) + 0.5 * w @ K @ w
+    u, dt = np.array([0.4, -1.5]), np.array([[1.0], [-2.0], [0.5]])
+    w = -np.linalg.solve(K, np.sinh(u))
+    t = np.linalg.pinv(M.T) @ (w - u)  # w is the optimum: sinh(u) + K w = 0
+    got = f(J, jnp.asarray(w), jnp.asarray(t[:, None]), jnp.asarray(dt))
+    bent = np.diag(np.cosh(u))
+    move = lambda H: np.linalg.solve(H, bent @ M.T @ dt[:, 0])
+    bent_at = lambda w, t: np.diag(np.cosh(w - t @ M))
+    slips = {
+        "H is taken at weights of 0; it belongs at the w given.": move(bent_at(0 * w, t) + K),
+        "H is taken at targets of 0; it belongs at the t given.": move(bent_at(w, 0 * t) + K),
+    }
+    says = "Two weights, targets of shape (3, 1): is H taken by w, at the w and t given?"
+    expect(got, move(bent + K), says, slips, form=MOVE, **WITHIN)
+
+
+@case("4.4")
+def response_is_solved_to_the_end(f):
+    A = data.matrix_with_spectrum(np.logspace(-4, 0, 30), seed=44)
+    move = np.sin(np.arange(30.0))
+    J = lambda w, t: 0.5 * w @ A @ w - w @ t
+    got = f(J, jnp.zeros(30), jnp.zeros(30), jnp.asarray(A @ move))
+    off = far_off(got, move)
+    assert off < 1e-4, (
+        f"For a condition number of 10^4 the relative error is {off:.0e}: it may be that many "
+        "times the residual. Is tol small enough, and all in 64 bits?"
+    )
+
+
+@case("4.4")
+def response_never_writes_the_hessian_down(f):
+    D = 100  # small: this is about the arrays that it makes, not about time
+    J = lambda w, t: jnp.sum(jnp.cosh(w - t)) + jnp.sum((w[1:] - w[:-1]) ** 2)
+    zero = jnp.zeros(D)
+    assert largest_array(f, J, zero, zero, jnp.sin(jnp.arange(D) + 0.0)) < D * D, (
+        "Your program makes an array of shape (D, D), such as H. With a million weights that is "
+        "8 terabytes. Use products: cu.hvp."
+    )
+
+
+@case("4.4", hidden=True)
+def response_of_least_squares(f):
+    draw = np.random.default_rng(44)
+    Phi = draw.normal(size=(15, 20)) * np.logspace(-1, 0, 20)  # fewer targets than weights
+    H = Phi.T @ Phi / 15 + 4e-4 * np.eye(20)
+    fit = lambda t: np.linalg.solve(H, Phi.T @ t / 15)
+    J = lambda w, t: jnp.mean((Phi @ w - t) ** 2) / 2 + 2e-4 * (w @ w)
+    t, dt = draw.normal(size=15), 20 * draw.normal(size=15)
+    off = far_off(f(J, *map(jnp.asarray, (fit(t), t, dt))), fit(dt))
+    assert off < 1e-4, (
+        f"20 weights, 15 targets, condition number 4000: the relative error is {off:.0e}. Is the "
+        "solve exact enough, and the move right however large?"
+    )
+
+
+@case("4.4", hidden=True)
+def response_to_a_penalty(f):
+    draw = np.random.default_rng(45)
+    Phi, y = draw.normal(size=(9, 4)), draw.normal(size=9)
+    fit = lambda t: np.linalg.solve(Phi.T @ Phi / 9 + np.exp(t) * np.eye(4), Phi.T @ y / 9)
+    J = lambda w, t: jnp.mean((Phi @ w - y) ** 2) / 2 + jnp.exp(t) * (w @ w) / 2
+    got = f(J, jnp.asarray(fit(-0.7)), jnp.array(-0.7), jnp.array(2.0))
+    move = 2 * (fit(-0.7 + 1e-5) - fit(-0.7 - 1e-5)) / 2e-5  # by refits
+    says = "Wrong for t the logarithm of a penalty: is all taken at the t given?"
+    expect(got, move, says, form=MOVE, **WITHIN)
