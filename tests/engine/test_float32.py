@@ -132,7 +132,9 @@ def run(x64, **environment):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-@pytest.mark.parametrize("x64", [False, True], ids=["float32", "float64"])
+@pytest.mark.parametrize(
+    "x64", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["float32", "float64"]
+)
 def test_every_room_works_in_both_precisions(x64, tmp_path):
     """And no product of matrices, of all that is compiled, is left to the default precision."""
     run(x64, JAX_DUMP_IR_TO=str(tmp_path))

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import variables
 from turns import turn
 
 from course_utils.cli import notebooks
@@ -63,13 +64,9 @@ def python_313():
 
 
 def environ(**more):
-    """The variables of this process, but for those that steer Python, Jupyter and JAX.
-
-    The compilation cache stays: its entries are for one version of JAX each.
-    """
-    steers = re.compile("PYTHON|JUPYTER|JAX_(?!COMPILATION_CACHE|PERSISTENT_CACHE)")
-    kept = {k: v for k, v in os.environ.items() if not steers.match(k)}
-    return kept | {"JUPYTER_PREFER_ENV_PATH": "1", "MPLBACKEND": "agg"} | more
+    """The variables of this process, but for those that steer Python, Jupyter and JAX."""
+    more = {"JUPYTER_PREFER_ENV_PATH": "1", "MPLBACKEND": "agg"} | more
+    return variables("PYTHON", "JUPYTER", "JAX", **more)
 
 
 @pytest.fixture(scope="module")
