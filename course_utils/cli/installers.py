@@ -96,7 +96,8 @@ def install(root, python, extras, lock, afresh):
             raise SetupError(setup_messages.failed("Installing the packages", lines, root))
     status, lines = call(*uv, "pip", "install", "--python", python, *course)
     if status or call(*present)[0]:
-        print(f"uv could not install the packages ({setup_messages.gist(lines)}); pip takes over.")
+        why = setup_messages.gist(lines) if status else "they went elsewhere"
+        print(f"uv could not install the packages ({why}); pip takes over.", flush=True)
         must("Installing the packages", *pip, "install", *course)
         must("Finding the course in .venv", *present)
 
