@@ -139,6 +139,33 @@ def expect(
     raise AssertionError(f"{wrong} {form}".strip() if wrong else says)
 
 
+def expect_all_digits(
+    got,
+    right,
+    says: str,
+    slips: dict | None = None,
+    *,
+    form: str = "",
+    few: str = "Stay in 64 bits: is a part of it float32?",
+    near=1e-4,
+    rtol=1e-9,
+    atol=1e-12,
+) -> None:
+    """Assert as ``expect``, and tell what is right to a few digits only from what is wrong.
+
+    Args:
+        got, right, says, slips, form: as of ``expect``.
+        few: what may be the reason where a few digits are right.
+        near: the tolerance, relative and absolute, for a few digits.
+        rtol, atol: the tolerances for all of them.
+
+    Raises:
+        AssertionError: as ``expect``.
+    """
+    expect(got, right, says, slips, form=form, rtol=near, atol=near)
+    expect(got, right, f"Right to a few digits only. {few}", form=form, rtol=rtol, atol=atol)
+
+
 def _same(a, b, rtol, atol) -> bool:
     if _wrong_form(a, b):
         return False
@@ -178,12 +205,13 @@ def _wrong_form(got, right) -> str:
     try:
         found, wanted = np.asarray(got), np.asarray(right)
     except Exception:  # of unequal lengths, or a traced value
-        return f"The answer should be an array; this is {_kind(got)}."
+        return f"The answer should be an array of shape {np.shape(right)}; this is {_kind(got)}."
     thing = "number" if wanted.ndim == 0 else "array of numbers"
     if np.issubdtype(wanted.dtype, np.number) and not (
         np.issubdtype(found.dtype, np.number) or found.dtype == bool
     ):
-        return f"The answer should be {_article(thing)}; this is {_kind(got)}."
+        what = f"holds {found.dtype}" if hasattr(got, "dtype") else f"is {_kind(got)}"
+        return f"The answer should be {_article(thing)}; this {what}."
     if np.iscomplexobj(found) and not np.iscomplexobj(wanted):
         return f"The answer should be a real {thing}; this is complex."
     if found.shape != wanted.shape:

@@ -6,14 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils.exercises import case, expect
-
-
-def expect_digits(got, right, says, slips=None, *, form="", few="Stay in 64 bits.", rtol=1e-4):
-    """Assert as ``expect``, and tell what is right to few digits (``rtol``) from what is wrong."""
-    expect(got, right, says, slips, form=form, rtol=rtol, atol=rtol)
-    expect(got, right, f"Right to a few digits alone. {few}", form=form, rtol=1e-12, atol=1e-12)
-
+from course_utils.exercises import case, expect, expect_all_digits
 
 # --- 0.1 · A dot product of trees -----------------------------------------------------------------
 
@@ -43,7 +36,7 @@ def dot_of_two_leaves_by_hand(f):
         "No square root: a dot product, not a length.": 43210**0.5,
     }
     says = "For x with a = 1, 2 and b = 3, 4 and y with a = 10, 100 and b = 1e3, 1e4: 43210."
-    expect_digits(f(x, y), 43210, says, slips, form=ADD_UP)
+    expect_all_digits(f(x, y), 43210, says, slips, form=ADD_UP)
 
 
 @case("0.1")
@@ -58,10 +51,10 @@ def dot_of_matrices_and_numbers(f):
         "One number for a matrix, too: this is one for each row.": [21, 4300],
     }
     says = "For x = [[[1, 2], [3, 4]]] and y = [[[1, 10], [100, 1000]]] it is 4321."
-    expect_digits(f([x], [y]), 4321, says, slips, form=ADD_UP)
+    expect_all_digits(f([x], [y]), 4321, says, slips, form=ADD_UP)
     says = "For x = [2, (jnp.array(3.0),)] and y = [10, (jnp.array(100.0),)] it is 320."
     got = f([2, (jnp.array(3.0),)], [10, (jnp.array(100.0),)])
-    expect_digits(got, 320, says, {"A plain number is a leaf, too.": 300}, form=ADD_UP)
+    expect_all_digits(got, 320, says, {"A plain number is a leaf, too.": 300}, form=ADD_UP)
 
 
 @case("0.1")
@@ -74,7 +67,7 @@ def dot_in_any_structure_and_with_its_sign(f):
     }
     says = "A tree of lists, dicts and tuples: jax.tree finds the leaves of any nest."
     y = jax.tree.map(lambda leaf: leaf - 2.4, x)
-    expect_digits(f(x, y), right, says, slips, form=ADD_UP)
+    expect_all_digits(f(x, y), right, says, slips, form=ADD_UP)
 
 
 @case("0.1", hidden=True)
@@ -85,16 +78,16 @@ def dot_of_random_trees(f):
         x, y = ([draw.normal(size=shape) for shape in shapes] for _ in range(2))
         right = x[4][0] * y[4][0] + sum((a * b).sum() for a, b in zip(x[:4], y[:4]))
         says = f"Wrong for another tree, whose leaves have the shapes {shapes[:4]} and ()."
-        expect_digits(f(nest(x), nest(y)), right, says)
+        expect_all_digits(f(nest(x), nest(y)), right, says)
         says = "Wrong for another tree, of arrays of JAX."
         x, y = (nest([jnp.asarray(leaf) for leaf in tree]) for tree in (x, y))
-        expect_digits(f(x, y), right, says)
+        expect_all_digits(f(x, y), right, says)
 
 
 @case("0.1", hidden=True)
 def dot_of_bare_arrays(f):
     x, y = jnp.array([[1.0, -2.0, 0.5]]), jnp.array([[3.0, 4.0, -6.0]])
-    expect_digits(f(x, y), -8.0, "An array alone is a tree, too, with one leaf.")
+    expect_all_digits(f(x, y), -8.0, "An array alone is a tree, too, with one leaf.")
 
 
 # --- 0.2 · Along one direction --------------------------------------------------------------------
@@ -128,7 +121,7 @@ def rate_of_one_output_by_hand(g):
     says = "For f = x[0]**2 * x[1], x = 1, 3 and v = 2, 1 the answer is 13."
     got = g(lambda x: x[0] ** 2 * x[1], jnp.array([1.0, 3.0]), jnp.array([2.0, 1.0]))
     form = "It has the shape of f(x), here ()."
-    expect_digits(got, 13, says, slips, form=form, few=NO_STEP, rtol=1e-2)
+    expect_all_digits(got, 13, says, slips, form=form, few=NO_STEP, near=1e-2)
 
 
 @case("0.2")
@@ -143,7 +136,7 @@ def rate_of_each_output(g):
     }
     says = "For x = .1, .7 and v = 1, 2 the squares of x change at the rates .2 and 2.8."
     got = g(lambda x: M @ x**2, x, v)
-    expect_digits(got, [5.8, 2.8, 1.0], says, slips, form=form, few=NO_STEP, rtol=1e-3)
+    expect_all_digits(got, [5.8, 2.8, 1.0], says, slips, form=form, few=NO_STEP, near=1e-3)
 
 
 @case("0.2")
@@ -153,7 +146,7 @@ def rate_in_one_pass(g):
     f = lambda x: last @ jnp.tanh(first @ x)
     x, v = jnp.asarray(draw.normal(size=(2, 64)))
     right = last @ ((1 - jnp.tanh(first @ x) ** 2) * (first @ v))
-    expect_digits(g(f, x, v), right, "Wrong for a network of 64 inputs.", few=NO_STEP)
+    expect_all_digits(g(f, x, v), right, "Wrong for a network of 64 inputs.", few=NO_STEP)
     try:
         passes = operations(lambda x, v: g(f, x, v), x, v) / operations(f, x)
     except jax.errors.JAXTypeError:
@@ -171,7 +164,7 @@ def rate_has_the_shape_of_the_output(g):
     x, v = jnp.array([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]), jnp.array([[0.0, 1.0, 0.0]] * 2)
     says = "Wrong for f = x @ x.T, with x and v of shape (2, 3)."
     form = "It has the shape of f(x), here (2, 2)."
-    expect_digits(g(lambda x: x @ x.T, x, v), [[0.0, 1.0], [1.0, 2.0]], says, form=form)
+    expect_all_digits(g(lambda x: x @ x.T, x, v), [[0.0, 1.0], [1.0, 2.0]], says, form=form)
 
 
 @case("0.2", hidden=True)
@@ -182,16 +175,16 @@ def rate_for_random_inputs(g):
         right = np.cos(np.tensordot(M, x, 1)) * np.tensordot(M, v, 1)
         got = g(lambda x: jnp.sin(jnp.tensordot(M, x, 1)), jnp.asarray(x), jnp.asarray(v))
         says = f"Wrong for the sine of a matrix times x, with x and v of shape {shape}."
-        expect_digits(got, right, says, few=NO_STEP)
+        expect_all_digits(got, right, says, few=NO_STEP)
 
 
 @case("0.2", hidden=True)
 def rate_of_a_function_with_a_kink(g):
     x, v = jnp.array([-1.5, 2.0, -0.5]), jnp.array([4.0, 1.0, -2.0])
     says = "Wrong for f = abs(x), whose slope is -1 or 1."
-    expect_digits(g(jnp.abs, x, v), [-4.0, 1.0, 2.0], says, few=NO_STEP)
+    expect_all_digits(g(jnp.abs, x, v), [-4.0, 1.0, 2.0], says, few=NO_STEP)
     says = "Along v = 0 nothing changes."
-    expect_digits(g(jnp.abs, x, 0 * v), [0.0, 0.0, 0.0], says, few=NO_STEP)
+    expect_all_digits(g(jnp.abs, x, 0 * v), [0.0, 0.0, 0.0], says, few=NO_STEP)
 
 
 # --- 0.3 · A gradient by differences --------------------------------------------------------------
@@ -233,7 +226,7 @@ def slopes_of_cubes_by_hand(g):
         "Put each coordinate back before the next one moves.": right.cumsum(),
     }
     says = "For f = (x**3).sum(), x = 1, 2 and h = 0.1 the answer is 3.01, 12.01."
-    expect_digits(got, right, says, slips, form=LIKE_X)
+    expect_all_digits(got, right, says, slips, form=LIKE_X)
     assert is_array(got), "An array is wanted, not a list or a tuple."
 
 
@@ -250,7 +243,7 @@ def slopes_one_coordinate_at_a_time(g):
     }
     says = "For f = x[0] * x[1]**2 + x[2] at (1/3, 1/7, 1) the answer is 1/49, 2/21, 1."
     got = g(f, x, h)
-    expect_digits(got, [1 / 49, 2 / 21, 1.0], says, slips, form=LIKE_X)
+    expect_all_digits(got, [1 / 49, 2 / 21, 1.0], says, slips, form=LIKE_X)
     assert is_array(got), "An array is wanted, not a list or a tuple."
 
 
@@ -298,9 +291,9 @@ def gradients_of_two_squares_by_hand(f):
         "Losses and gradients: the gradients alone are wanted.": ([1.0, 16.0], {"w": g}),
     }
     says = "For the loss (w x - y)**2, w = 2, X = 1, 3 and y = 1, 2 the answer is {'w': [2, 24]}."
-    expect_digits(got, {"w": g}, says, slips, form=LIKE_PARAMS)
+    expect_all_digits(got, {"w": g}, says, slips, form=LIKE_PARAMS)
     got = f(loss, {"w": 2.0}, X[1:], y[1:])
-    expect_digits(got, {"w": g[1:]}, "Wrong for a single example.", form=LIKE_PARAMS)
+    expect_all_digits(got, {"w": g[1:]}, "Wrong for a single example.", form=LIKE_PARAMS)
 
 
 @case("0.4")
@@ -320,7 +313,7 @@ def gradients_in_any_tree(f):
         "Each row is its own loss's: no 1/N.": [leaf / 3 for leaf in right],
     }
     says = "Wrong for examples of shape (2, 2): the loss may be any function of params, x and y."
-    expect_digits(jax.tree.leaves(got), right, says, slips, form=LIKE_PARAMS)
+    expect_all_digits(jax.tree.leaves(got), right, says, slips, form=LIKE_PARAMS)
 
 
 @case("0.4")
@@ -336,7 +329,9 @@ def gradients_of_a_classifier(f):
     }
     says = "Wrong for a classifier with W of shape (4, 3), which is the whole tree, and 5 examples."
     right = X[:, :, None] * off[:, None, :]
-    expect_digits(got, right, says, slips, form="Here params is one array: N gradients like it.")
+    expect_all_digits(
+        got, right, says, slips, form="Here params is one array: N gradients like it."
+    )
 
 
 @case("0.4", hidden=True)
@@ -348,4 +343,4 @@ def gradients_of_waves(f):
         got = f(lambda p, x, y: jnp.sin(x @ p[0][0]) * p[1]["c"] * y, p, X, y)
         right = [(0.7 * y * np.cos(X @ a))[:, None] * X, y * np.sin(X @ a)]
         says = f"Of {N} examples of {d} features one does not get its own gradient."
-        expect_digits(jax.tree.leaves(got), right, says, form=LIKE_PARAMS)
+        expect_all_digits(jax.tree.leaves(got), right, says, form=LIKE_PARAMS)

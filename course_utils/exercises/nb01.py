@@ -6,16 +6,9 @@ Answers are given JAX arrays throughout, but for exercise 1.3, whose loop is Num
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils.exercises import case, expect
+from course_utils.exercises import case, expect, expect_all_digits
 
 VECTOR = "The weights are one vector, shape (D,)."
-ROUGH = "Right to a few digits only. "
-
-
-def expect_all_digits(got, right, says, slips=None, *, form="", why="Is a part of it float32?"):
-    """``expect`` in two stages: what is right to a few digits only is told so, and ``why``."""
-    expect(got, right, says, slips, form=form, rtol=5e-3, atol=1e-6)
-    expect(got, right, ROUGH + why, form=form, rtol=1e-9, atol=1e-10)
 
 
 def reals(got):
@@ -53,7 +46,7 @@ B_3, W_3 = np.array([1.0, -2.0, 0.5]), np.array([3.0, 0.0, -1.0])
 def expect_the_loop(f, A, b, w0, step_size, k, says, slips=None):
     got = f(*on_jax(A, b, w0), step_size, k)
     why = "Is a part of it float32, or found by a loop that stops early?"
-    expect_all_digits(got, descent(A, b, w0, step_size, k), says, slips, form=VECTOR, why=why)
+    expect_all_digits(got, descent(A, b, w0, step_size, k), says, slips, form=VECTOR, few=why)
 
 
 @case("1.1")
@@ -158,7 +151,7 @@ def on_a_diagonal_matrix(f):
     }
     got = f(*on_jax(np.diag([2.0, 5.0, 1.0])))
     says = "For curvatures 2, 5 and 1 the answer is 0.4."
-    expect_all_digits(got, 0.4, says, slips, form=FIRST, why=STOPPED)
+    expect_all_digits(got, 0.4, says, slips, form=FIRST, few=STOPPED)
 
 
 @case("1.2")
@@ -170,7 +163,7 @@ def axes_do_not_matter(f):
     }
     got = f(*on_jax([[3.0, 1.0], [1.0, 2.0]]))
     says = "A = [[3, 1], [1, 2]] has curvatures 3.618 and 1.382: the answer is 0.5528."
-    expect_all_digits(got, 4 / (5 + 5**0.5), says, slips, form=FIRST, why=STOPPED)
+    expect_all_digits(got, 4 / (5 + 5**0.5), says, slips, form=FIRST, few=STOPPED)
 
 
 @case("1.2", hidden=True)
@@ -184,7 +177,7 @@ def nearly_equal_curvatures(f):
             f"Curvatures 9, 8.41, 1 and 0.25, times {scale:g}: the answer is {right:.4g}. Was an "
             "iteration stopped early?"
         )
-        expect_all_digits(f(*on_jax(A)), right, says, form=FIRST, why=STOPPED)
+        expect_all_digits(f(*on_jax(A)), right, says, form=FIRST, few=STOPPED)
 
 
 @case("1.2", hidden=True)
@@ -197,7 +190,7 @@ def one_direction(f):
 def steepest_at_right_angles_to_all_ones(f):
     got = f(*on_jax([[2.0, -1.0], [-1.0, 2.0]]))
     says = "A = [[2, -1], [-1, 2]] has curvatures 3 and 1. Where does an iteration start?"
-    expect_all_digits(got, 2 / 3, says, form=FIRST, why=STOPPED)
+    expect_all_digits(got, 2 / 3, says, form=FIRST, few=STOPPED)
 
 
 # --- 1.3 · When will it be done? ------------------------------------------------------------------
@@ -283,7 +276,7 @@ def bowl(Phi, t):
 def expect_end(f, A, b, w0, right, says, slips=None):
     got = f(*on_jax(A, b, w0))
     says = FLAT if has_nan(got) else says
-    expect_all_digits(got, right, says, slips, form=VECTOR, why=NOTHING_ADDED)
+    expect_all_digits(got, right, says, slips, form=VECTOR, few=NOTHING_ADDED, near=5e-3)
 
 
 @case("1.4")
@@ -369,7 +362,7 @@ def by_more_rows(Phi, t, l2):
 
 def expect_ridge(f, Phi, t, l2, says, slips=None):
     got, right = f(*on_jax(Phi, t), l2), by_more_rows(Phi, t, l2)
-    expect_all_digits(got, right, says, slips, form=VECTOR, why=SMALL)
+    expect_all_digits(got, right, says, slips, form=VECTOR, few=SMALL)
 
 
 @case("1.5")

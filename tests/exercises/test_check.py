@@ -153,7 +153,12 @@ def test_a_value_that_the_check_cannot_use_is_not_called_an_error_of_the_answer(
         (1 + 0j, 1.0, "The answer should be a real number; this is complex."),
         ("1", 1.0, "The answer should be a number; this is of type str."),
         (len, 1.0, "The answer should be a number; this is of type builtin_function_or_method."),
-        ([1, [2]], np.ones(2), "The answer should be an array; this is a list of 2."),
+        ([1, [2]], np.ones(2), "The answer should be an array of shape (2,); this is a list of 2."),
+        (
+            np.array([1, None]),
+            np.ones(2),
+            "The answer should be an array of numbers; this holds object.",
+        ),
         ([1.0], {"w": 1.0}, "The answer should be a dict; this is a list of 1."),
         ({"v": 1.0}, {"w": 1.0}, "The keys should be 'w'; these are 'v'."),
         ({"w": [1]}, {"w": 1.0}, "w: The answer should be a single number; this has shape (1,)."),
@@ -196,6 +201,14 @@ def test_a_slip_is_told_before_its_form():
         exercises.expect(np.ones(1), 1.0, "Wrong.", slips)
     with pytest.raises(AssertionError, match=r"has shape \(2,\). One number per"):
         exercises.expect(np.ones(2), 1.0, "Wrong.", slips, form="One number per example.")
+
+
+def test_a_few_digits_are_told_from_a_wrong_number():
+    for got, message in [(1.1, "Wrong."), (1 + 1e-7, "Right to a few digits only. Round?")]:
+        with pytest.raises(AssertionError) as caught:
+            exercises.expect_all_digits(got, 1.0, "Wrong.", few="Round?")
+        assert str(caught.value) == message
+    exercises.expect_all_digits(1 + 1e-12, 1.0, "Wrong.")
 
 
 def test_an_exercise_that_the_package_lacks_says_what_to_do(capsys):
