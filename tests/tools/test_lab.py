@@ -97,6 +97,7 @@ def test_a_file_of_unknown_origin_and_a_file_that_is_no_notebook_are_left_alone(
         "No notebooks, so not copied: 03_broken.ipynb in notebooks/student/."
     ]
     assert (clone / WORK).read_text() == "from Colab"
+    assert (clone / "work" / SECOND).is_symlink()
     assert sorted(path.name for path in (clone / "work").iterdir()) == [sample.NAME, SECOND]
 
 
