@@ -113,8 +113,8 @@ def _test_command(rest, extras):
         extras.add("browser")
         command += ["-m", ""]
     if not any(arg.startswith(ALONE) for arg in rest):
-        # pytest_plugin says what one worker takes as a whole, in which order
-        command += ["-n", str(_workers()), "--dist", "loadgroup", "--no-loadscope-reorder"]
+        # pytest_plugin says what one worker takes as a whole, and in which order
+        command += ["-n", str(_workers()), "--no-loadscope-reorder"]
     return command + rest
 
 

@@ -101,27 +101,32 @@ def _cell(source, printed):
     return nbformat.v4.new_code_cell(source, outputs=[output], execution_count=1)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(config, items):
-    """Keep together what shares a kernel or a costly fixture, and let it start first.
-
-    A notebook is a group, and a file of tests is one, but for those of the package, which are many
-    and short: they come last and fill the gaps.
-    """
-    for item in items:
-        if not _is_free(item):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+def pytest_collection_modifyitems(items):
+    """The longest first: what is slow, then notebooks, then files of tests, then what is free."""
     items.sort(key=_place)
-
-
-def _is_free(item):
-    return item.path.parent.name in ("engine", "exercises") and item.path.suffix == ".py"
 
 
 def _place(item):
     if item.get_closest_marker("slow") or item.get_closest_marker("browser"):
         return 0
-    return 1 if item.path.suffix == ".ipynb" else 2 + _is_free(item)
+    return 1 if item.path.suffix == ".ipynb" else 2 + _is_free(item.nodeid)
+
+
+def _is_free(nodeid):
+    """Whether a test may run apart from others of its file: these are many and short."""
+    return nodeid.startswith(("tests/engine/", "tests/exercises/"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A worker takes a notebook, whose cells share a kernel, or a file of tests, or a free test."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if _is_free(nodeid) else nodeid.partition("::")[0]
+
+    return Scheduling(config, log)
 
 
 def pytest_report_header(config):

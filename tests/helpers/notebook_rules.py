@@ -382,7 +382,7 @@ def begins_with_the_bootstrap_and_the_setup(lesson):
             found.append(says(i, bootstrap, f"should be the bootstrap cell, and has no {part}"))
     if "plotting.use_course_style()" not in setup.source:
         found.append(says(j, setup, "should be the setup, and has no plotting.use_course_style()"))
-    if "from course_utils.exercises import check, summary" not in setup.source:
+    if not re.search("^from course_utils.exercises import check, .*summary$", setup.source, re.M):
         found.append(says(j, setup, "should be the setup, and does not import check and summary"))
     lines = [line for line in setup.source.splitlines() if line.strip()]
     if len(lines) > MAX_SETUP_LINES:

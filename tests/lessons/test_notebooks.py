@@ -223,6 +223,18 @@ SPOILT = {
             "(figure-1: fig, ax = plt.subplots()) is the third figure since the last",
         ),
     ],
+    "prints_no_answer_under_a_slider": [
+        (
+            put("figure", "plotting.show(fig", "widgets.Explorer(draw"),
+            "slope {1:.2f}')) prints before the next heading what figure is to show",
+        ),
+    ],
+    "folds_the_code_that_would_spoil_a_prediction": [
+        (
+            put("lines", "We draw one.", "**Predict** which way it goes."),
+            "(figure: fig, ax = plt.subplots()) shows its alt text below a **Predict**",
+        ),
+    ],
     "has_a_header_that_leads_on": [
         (put("title", "(student/01_small", "(student/02_small"), "no link to the student copy:"),
         (put("title", "blob/main/notebooks/01", "blob/main/01"), "no link to itself in Colab"),
@@ -249,7 +261,7 @@ SPOILT = {
         ),
         (put("bootstrap", "--no-deps ", ""), "has no --no-deps"),
         (put("setup", "plotting.use_course_style()", ""), "has no plotting.use_course_style()"),
-        (put("setup", "check, summary", "check"), "does not import check and summary"),
+        (put("setup", "check, expect, summary", "check"), "does not import check and summary"),
         (
             put("setup", "import numpy as np", "import numpy as np\n" + 9 * "x = 1\n"),
             "has 14 lines",
@@ -296,6 +308,7 @@ SPOILT = {
         (told("ex-1-2-check", locked=False), "nbgrader's locked should be True"),
         (told("ex-1-2-check", grade_id="x"), "nbgrader's grade_id should be 'ex-1-2-check'"),
         (told("ex-1-2-check", points=0), "points should be a whole number above 0"),
+        (put("ex-1-2-check", "check(", "x = 1\ncheck("), "7 lines; 6 are the limit of a check"),
         (put("ex-1-2-check", "### END HIDDEN TESTS", ""), "no hidden tests between their markers"),
         (
             put("ex-1-2-check", "### END HIDDEN TESTS", "### END HIDDEN TESTS\n1"),
@@ -303,7 +316,7 @@ SPOILT = {
         ),
         (put("ex-1-2-check", 'check("1.2"', 'check("1.3"'), 'no visible check("1.2", …)'),
         (
-            put("ex-1-2-check", 'check("1.2", add_2, adds_to_zero)\n', ""),
+            put("ex-1-2-check", 'check("1.2", add_2, adds)\n', ""),
             'ex-1-2-check: no visible check("1.2", …)',
         ),
         (

@@ -520,7 +520,7 @@ def handed_over(monkeypatch):
     return seen
 
 
-PARALLEL = ["-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
+PARALLEL = ["-n", "2", "--no-loadscope-reorder"]
 JUPYTER = ["jupyterlab", f"--ServerApp.root_dir={ROOT}"]
 JUPYTER_WORK = [*JUPYTER, "--LabApp.default_url=/lab/tree/work"]
 JUPYTER_03 = [*JUPYTER, "--LabApp.default_url=/lab/tree/work/03_taylor_approximations.ipynb"]
