@@ -260,6 +260,18 @@ def test_release_writes_the_copy_for_students_and_the_solved_one_where_it_is_tol
     assert notebooks.read(solved) == problem_sets.solved("foundations", SEEDS[0], ADDRESS)
 
 
+def test_release_does_not_write_over_answers(root, capsys):
+    path = root.parent / "out" / "foundations.ipynb"
+    assert released(root) == 0
+    nb = notebooks.read(path)
+    answer = next(c for c in nb.cells if c.metadata.get("nbgrader", {}).get("solution"))
+    answer.source = answer.source.replace(release.CODE_STUB.split("\n")[1], "return 1")
+    notebooks.write(path, notebooks.dumps(nb))
+    assert released(root, solved=root.parent / "mine") == 1
+    assert f"{path}: " in capsys.readouterr().err
+    assert notebooks.read(path) == nb and not (root.parent / "mine").exists()
+
+
 REFUSED = {
     "no folder": (dict(to=None), 2, "--to missing"),
     "no seed": (dict(seed=None, to=None), 2, "--seed and --to missing"),

@@ -134,6 +134,7 @@ def write(name, seed_file, to, solved_to=None, root=ROOT):
     Raises:
         ProblemSetError: if the seed could be guessed or found, or a folder is not fit; then
             nothing is written.
+        ReleaseError: if a file that would be replaced holds answers; then nothing is written.
     """
     to, seed_file = to.resolve(), seed_file.resolve()
     lessons = root.resolve() / "notebooks"
@@ -153,7 +154,9 @@ def write(name, seed_file, to, solved_to=None, root=ROOT):
             "with it; choose another folder for --solved."
         )
     seed, address = read_seed(seed_file), stamp.present(root)
-    texts = {to / f"{name}.ipynb": notebooks.dumps(student(name, seed, address))}
+    copied = student(name, seed, address)
+    release.refuse_to_overwrite_answers({to / f"{name}.ipynb": copied})
+    texts = {to / f"{name}.ipynb": notebooks.dumps(copied)}
     if solved_to is not None:
         text = notebooks.dumps(solved(name, seed, address))
         texts[folders[1] / f"{name}.ipynb"] = text
