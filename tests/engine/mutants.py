@@ -528,7 +528,7 @@ def pytest_of(folder: Path, tests: str) -> subprocess.CompletedProcess:
     """Run tests against the copy of the package in ``folder``, until the first failure."""
     files, _, words = tests.partition(" -k ")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "-o", "addopts="]
-    command += ["-m", "not slow and not browser", "-p", "no:cacheprovider", "--tb=no"]
+    command += ["-m", "not browser", "-p", "no:cacheprovider", "--tb=no"]
     command += [f"tests/engine/{name}" for name in files.split()] + (["-k", words] if words else [])
     told = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(command, cwd=folder, env=told, capture_output=True, text=True)

@@ -86,7 +86,10 @@ def largest_leverage(loss, w, data, l2, chosen):
     return max(scipy.linalg.eigvalsh(own / len(each), H)[-1] for own in each[chosen])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name == "softmax" else ()) for name in CASES],
+)
 def test_refits_by_scikit_learn_change_the_loss_as_the_scores_say(name):
     loss, (X, y), as_matrix, _ = CASES[name]
     l2, n = 1.0, len(y)  # so much that first order is nearly all there is

@@ -188,6 +188,7 @@ def small_cnn():
     return loss, params, data(20), data(4)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:params are not at an optimum")
 def test_convolutions_are_stepped_from_python_on_a_cpu_and_agree_with_the_dense_solve(monkeypatch):
     loss, params, train, test = small_cnn()
@@ -212,6 +213,7 @@ def test_memory_bounds_how_many_are_solved_together():
     assert CONVERGED == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:params are not at an optimum")
 def test_more_right_hand_sides_than_params_are_solved_in_smaller_blocks():
     """A convolution with 6 params and 3 outputs: 4 right-hand sides for each training point."""

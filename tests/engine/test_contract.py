@@ -264,6 +264,7 @@ def test_for_one_test_point_the_two_removals_differ_by_a_constant():
     np.testing.assert_allclose(gap, np.tile(constant[:, None], N), rtol=1e-9, atol=1e-15)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=6)
 @given(
     st.recursive(
@@ -407,7 +408,7 @@ def test_a_scale_above_half_of_every_batch_is_enough_for_lissa():
     assert (error < 4 * np.std(x, axis=0) / 50**0.5).all()  # standard errors
 
 
-@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+@pytest.mark.parametrize("half", ["float16", pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_solvers_and_spectra_compute_half_precision_in_float32(half):
     A, b = jnp.eye(2, dtype=half) * 2, jnp.ones(2, half)
     matvec = lambda v: 2 * v

@@ -481,6 +481,7 @@ def laws_of_a_data_set(data, params, u, v, a, l2, weights):
     return results
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=5)
 @given(trees_of_params(), st.floats(-2, 2), st.data())
 def test_the_matrix_of_a_data_set_is_symmetric_linear_and_as_positive_as_its_l2(drawn, a, data):
@@ -499,6 +500,7 @@ def test_the_matrix_of_a_data_set_is_symmetric_linear_and_as_positive_as_its_l2(
             assert v_A_v >= trees.vdot(v, trees.multiply(l2, v)) - 1e-13
 
 
+@pytest.mark.slow
 def test_the_operators_survive_jit_vmap_and_grad(net):
     """The derivative by params of u.H(params) v is the third derivative of the mean loss."""
     _, params, x = net

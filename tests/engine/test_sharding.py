@@ -82,6 +82,7 @@ def test_eight_devices_say_what_one_says(x64, eps):
     run(code, 8)
 
 
+@pytest.mark.slow
 def test_two_processes_say_what_one_says():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

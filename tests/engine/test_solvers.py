@@ -484,6 +484,7 @@ def lissa_draws(number, **options):
     return draw(keys)
 
 
+@pytest.mark.slow
 def test_the_noise_of_lissa_has_mean_zero_and_falls_like_one_over_the_samples():
     """T8: after many steps the mean over keys is the solution, to four standard errors."""
     exact, spread = np.linalg.solve(MEAN, np.ones(5)), {}

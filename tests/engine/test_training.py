@@ -386,6 +386,7 @@ def test_reverse_derivatives_through_the_iteration_are_refused_by_jax():
         jax.grad(lambda a: minimize(lambda x: (x - a) ** 2, 0.0)[0])(1.0)
 
 
+@pytest.mark.slow
 def test_all_of_it_works_in_float32():
     code = """
 import jax, jax.numpy as jnp, numpy as np, optax

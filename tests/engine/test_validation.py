@@ -279,7 +279,8 @@ def digits_model(name):
     return tuple(train), tuple(test), 2
 
 
-@pytest.mark.parametrize("name", ["W1", "1 against 7"])
+@pytest.mark.optimised
+@pytest.mark.parametrize("name", [pytest.param("W1", marks=pytest.mark.slow), "1 against 7"])
 def test_the_corrected_estimate_has_slope_one_where_the_plain_one_falls_short(name):
     """T6: over the 50 largest influences on the test points that the model gets most wrong."""
     train, test, k = digits_model(name)
