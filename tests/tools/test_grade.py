@@ -834,7 +834,7 @@ def test_an_answer_that_took_its_check_in_is_still_an_answer():
     steps, missing = plan(merged("ex-1-2", "ex-1-2-check"))
     assert (steps, missing) == (STEPS, [])
     nb = answered(*GOOD)
-    sample.cell(nb, "ex-1-2").source += '\n\ncheck("1.2", add_2, adds_to_zero)'
+    sample.cell(nb, "ex-1-2").source += '\n\ncheck("1.2", add_2, adds)'
     assert plan(nb) == (STEPS, [])
 
 
@@ -867,7 +867,7 @@ def test_a_cell_of_the_students_own_after_an_answer_comes_before_its_check():
 
 def test_a_check_is_split_at_its_hidden_tests():
     visible, hidden = assembly.split(sample.CHECK.format(m=2))
-    assert visible.endswith('check("1.2", add_2, adds_to_zero)') and "HIDDEN" not in visible
+    assert visible.endswith('check("1.2", add_2, adds)') and "HIDDEN" not in visible
     assert hidden.startswith("assert add_2(40)") and "HIDDEN" not in hidden
 
 
