@@ -37,7 +37,7 @@ SETUP = """\
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils.exercises import check, summary"""
+from course_utils.exercises import check, expect, summary"""
 
 pytestmark = pytest.mark.skipif(
     sys.platform not in ("linux", "darwin"), reason="grading needs Linux or macOS"
