@@ -107,6 +107,18 @@ def constant_but_for_rounding(f):
 
 
 @case("2.1")
+def almost_constant(f):
+    X = np.array([[1e-9, 1.0], [3e-9, 1.000005], [2e-9, 0.999995]])
+    T = np.array([[4e-9, 1.00001]])
+    Z, S = standardized(f, X, T)
+    line = lambda A: (A - X.mean(axis=0)) / X.std(axis=0)
+    varies = "{} vary, if little: constant is only a column whose entries are all the same."
+    for j, name in enumerate(("1e-9, 3e-9, 2e-9", "1, 1.000005, 0.999995")):
+        expect(Z[:, j], line(X)[:, j], varies.format(name), atol=0.1)
+    expect(S, line(T), "The test rows are not mapped as the training rows.", atol=0.2)
+
+
+@case("2.1")
 def arguments_stay(f):
     X, T = np.array([[1.0, 5], [3, 5], [5, 5]]), np.array([[2.0, 6]])
     before = X.copy(), T.copy()
@@ -143,6 +155,14 @@ def constant_and_large(f):
 
 
 @case("2.1", hidden=True)
+def constant_or_tiny(f):
+    X = np.array([[1e-15, 0.3], [3e-15, 0.3], [2e-15, 0.3]])
+    Z, _ = standardized(f, X, X)
+    says = "1e-15, 3e-15, 2e-15 vary: is a deviation compared with a fixed number?"
+    expect(Z, np.column_stack([np.array([-1, 1, 0]) * 1.5**0.5, np.zeros(3)]), says, atol=0.01)
+
+
+@case("2.1", hidden=True)
 def one_training_row(f):
     X, T = np.array([[2.0, -1, 5]]), np.array([[3.0, -1, 0], [2, 2, 2]])
     Z, S = standardized(f, X, T)
@@ -169,9 +189,15 @@ def whitened(f, X, T):
         f"The covariance of {D} features has shape ({D}, {D}), and so has the matrix that the rows "
         f"are multiplied by; mean and h have ({D},)."
     )
-    Z, S = both(called(f, X.copy(), T.copy(), shapes=shapes), X, T)
+    try:
+        Z, S = both(called(f, X.copy(), T.copy(), shapes=shapes), X, T)
+    except np.linalg.LinAlgError as error:
+        raise AssertionError(
+            "A matrix has no inverse or no root here. The covariance of the training rows has "
+            f"both: is it taken for both sets? The error: {error}"
+        ) from None
     assert np.isfinite(Z).all(), "Z_train has nan or inf: the root of something negative?"
-    assert np.isfinite(S).all(), "Z_test has nan or inf."
+    assert np.isfinite(S).all(), "Z_test has nan or inf: whose mean and covariance are meant?"
     return Z, S
 
 
@@ -297,9 +323,9 @@ def white_for_other_shapes(f):
 
 @case("2.2", hidden=True)
 def white_in_small_units(f):
-    X = slanted(224, 30, 3) / 1000
+    X = slanted(224, 30, 3) / 1e8
     Z, _ = whitened(f, X, X[:2])
-    says = "In units of a thousand the variances are small, but no 0: add nothing to them."
+    says = "In units of 1e8 the variances are near 1e-16, but no 0: add nothing to them."
     expect(Z.T @ Z / 30, np.eye(3), says, atol=1e-3)
 
 
@@ -393,8 +419,10 @@ def what_counts_as_0(f):
     expect(of(1.0, 1e-7), [1.0, 1e7], squares, form=ONE_EACH, rtol=1e-4)
     says = "Wrong where all singular values are small: compare with the largest, size[0]."
     expect(of(1e-12, 2e-12), [1e12, 5e11], says, form=ONE_EACH, rtol=1e-4)
-    says = "1e-12 of the largest counts as 0 here: the limit is 1e-10 of it."
-    expect(of(1.0, 1e-12), [1.0, 0.0], says, form=ONE_EACH, atol=1e-6)
+    says = "3e-10 of the largest is no 0 yet: the limit is 1e-10 of it."
+    expect(of(1.0, 3e-10), [1.0, 1e10 / 3], says, form=ONE_EACH, rtol=1e-4)
+    says = "3e-11 of the largest counts as 0 here: the limit is 1e-10 of it."
+    expect(of(1.0, 3e-11), [1.0, 0.0], says, form=ONE_EACH, atol=1e-6)
 
 
 @case("2.3", hidden=True)

@@ -116,8 +116,7 @@ EXERCISES = {
                 deviation = np.where(deviation < 0.1, 1, deviation)
                 return (X_train - mu) / deviation, (X_test - mu) / deviation
                 """,
-                "0.01 is no 0",
-                hidden=True,
+                "vary, if little",
             ),
             Wrong(
                 "shape: statistics per row",
@@ -232,6 +231,52 @@ EXERCISES = {
                 "is constant, with a deviation",
                 hidden=True,
             ),
+            Wrong(
+                "deviations below 1e-8 taken for 0",
+                """
+                mu, deviation = X_train.mean(axis=0), X_train.std(axis=0)
+                deviation = np.where(deviation < 1e-8, 1, deviation)
+                return (X_train - mu) / deviation, (X_test - mu) / deviation
+                """,
+                "1e-9, 3e-9, 2e-9 vary",
+            ),
+            Wrong(
+                "deviations below 1e-10 taken for 0",
+                """
+                mu, deviation = X_train.mean(axis=0), X_train.std(axis=0)
+                deviation = np.where(deviation < 1e-10, 1, deviation)
+                return (X_train - mu) / deviation, (X_test - mu) / deviation
+                """,
+                "compared with a fixed number",
+                hidden=True,
+            ),
+            Wrong(
+                "isclose",
+                """
+                mu, deviation = X_train.mean(axis=0), X_train.std(axis=0)
+                deviation = np.where(np.isclose(deviation, 0), 1, deviation)
+                return (X_train - mu) / deviation, (X_test - mu) / deviation
+                """,
+                "1e-9, 3e-9, 2e-9 vary",
+            ),
+            Wrong(
+                "allclose to the first row",
+                """
+                mu, deviation = X_train.mean(axis=0), X_train.std(axis=0)
+                deviation = np.where(np.isclose(X_train, X_train[0]).all(axis=0), 1, deviation)
+                return (X_train - mu) / deviation, (X_test - mu) / deviation
+                """,
+                "1e-9, 3e-9, 2e-9 vary",
+            ),
+            Wrong(
+                "equal up to a relative 1e-5",
+                """
+                mu, deviation = X_train.mean(axis=0), X_train.std(axis=0)
+                deviation = np.where(np.ptp(X_train, axis=0) < 2e-5 * X_train[0], 1, deviation)
+                return (X_train - mu) / deviation, (X_test - mu) / deviation
+                """,
+                "1, 1.000005, 0.999995 vary",
+            ),
         ],
         [
             """
@@ -256,7 +301,7 @@ EXERCISES = {
             """
             mu = np.mean(X_train, axis=0)
             deviation = np.sqrt(np.mean((X_train - mu) ** 2, axis=0))
-            deviation[np.isclose(deviation, 0)] = 1
+            deviation[[len(set(column)) == 1 for column in X_train.T]] = 1
             return ((X_train - mu) / deviation).tolist(), ((X_test - mu) / deviation).tolist()
             """,
             """
@@ -508,6 +553,39 @@ EXERCISES = {
                 "add nothing",
                 hidden=True,
             ),
+            Wrong(
+                "a tiny number for safety",
+                """
+                mu = X_train.mean(axis=0)
+                h, Q = np.linalg.eigh(np.cov(X_train.T, ddof=0))
+                half = Q / np.sqrt(h + 1e-10)
+                return (X_train - mu) @ half, (X_test - mu) @ half
+                """,
+                "add nothing",
+                hidden=True,
+            ),
+            Wrong(
+                "the test set by its own mean and covariance",
+                """
+                def one(X):
+                    h, Q = np.linalg.eigh(np.cov(X.T, ddof=0))
+                    return (X - X.mean(axis=0)) @ Q / np.sqrt(h)
+
+                return one(X_train), one(X_test)
+                """,
+                "whose mean and covariance",
+            ),
+            Wrong(
+                "the test set by its own Cholesky factor",
+                """
+                def one(X):
+                    root = np.linalg.cholesky(np.linalg.inv(np.cov(X.T, ddof=0)))
+                    return (X - X.mean(axis=0)) @ root
+
+                return one(X_train), one(X_test)
+                """,
+                "is it taken for both sets",
+            ),
         ],
         [
             """
@@ -757,7 +835,28 @@ EXERCISES = {
                 """
                 return np.linalg.lstsq(Phi, t, rcond=None)[0]
                 """,
-                "1e-12 of the largest counts as 0",
+                "3e-11 of the largest counts as 0",
+            ),
+            Wrong(
+                "a limit of 1e-8",
+                """
+                return np.linalg.pinv(Phi, rcond=1e-8) @ t
+                """,
+                "3e-10 of the largest is no 0",
+            ),
+            Wrong(
+                "a limit of 1e-9",
+                """
+                return np.linalg.pinv(Phi, rcond=1e-9) @ t
+                """,
+                "3e-10 of the largest is no 0",
+            ),
+            Wrong(
+                "a limit of 1e-11",
+                """
+                return np.linalg.pinv(Phi, rcond=1e-11) @ t
+                """,
+                "3e-11 of the largest counts as 0",
             ),
         ],
         [
