@@ -8,10 +8,44 @@ import numpy as np
 
 from course_utils.exercises import case, expect, expect_all_digits
 
+
+def called(f, *args, advice: dict):
+    """What ``f`` gives; where it stops with an error that is known, what to do about it.
+
+    Args:
+        f: the answer.
+        *args: what it is given.
+        advice: part of a message of a library: what is said instead, before that message.
+
+    Raises:
+        AssertionError: with the advice and the first line of the error.
+    """
+    try:
+        return f(*args)
+    except (TypeError, ValueError, AttributeError) as error:
+        told = str(error).strip().partition("\n")[0]
+        hint = next((hint for part, hint in advice.items() if part in told), None)
+        if hint is None:
+            raise
+        raise AssertionError(f"{hint} The error: {told}") from error
+
+
 # --- 0.1 · A dot product of trees -----------------------------------------------------------------
 
 
 ADD_UP = "Add up within each leaf, and then over the leaves."
+NO_METHODS = "A plain number is a leaf, too, and has no methods: functions of jnp take both."
+TREES = {
+    "for *: 'dict'": "Trees cannot be multiplied; their leaves can.",
+    "requires ndarray or scalar": "Functions of jnp take leaves, not trees.",
+    "for +: 'int' and 'str'": "sum of a dict goes through its keys: take its leaves.",
+    "'int' object has no": NO_METHODS,
+    "'float' object has no": NO_METHODS,
+}
+
+
+def dot(f, x, y):
+    return called(f, x, y, advice=TREES)
 
 
 @case("0.1")
@@ -36,7 +70,7 @@ def dot_of_two_leaves_by_hand(f):
         "No square root: a dot product, not a length.": 43210**0.5,
     }
     says = "For x with a = 1, 2 and b = 3, 4 and y with a = 10, 100 and b = 1e3, 1e4: 43210."
-    expect_all_digits(f(x, y), 43210, says, slips, form=ADD_UP)
+    expect_all_digits(dot(f, x, y), 43210, says, slips, form=ADD_UP)
 
 
 @case("0.1")
@@ -51,9 +85,9 @@ def dot_of_matrices_and_numbers(f):
         "One number for a matrix, too: this is one for each row.": [21, 4300],
     }
     says = "For x = [[[1, 2], [3, 4]]] and y = [[[1, 10], [100, 1000]]] it is 4321."
-    expect_all_digits(f([x], [y]), 4321, says, slips, form=ADD_UP)
+    expect_all_digits(dot(f, [x], [y]), 4321, says, slips, form=ADD_UP)
     says = "For x = [2, (jnp.array(3.0),)] and y = [10, (jnp.array(100.0),)] it is 320."
-    got = f([2, (jnp.array(3.0),)], [10, (jnp.array(100.0),)])
+    got = dot(f, [2, (jnp.array(3.0),)], [10, (jnp.array(100.0),)])
     expect_all_digits(got, 320, says, {"A plain number is a leaf, too.": 300}, form=ADD_UP)
 
 
@@ -67,7 +101,7 @@ def dot_in_any_structure_and_with_its_sign(f):
     }
     says = "A tree of lists, dicts and tuples: jax.tree finds the leaves of any nest."
     y = jax.tree.map(lambda leaf: leaf - 2.4, x)
-    expect_all_digits(f(x, y), right, says, slips, form=ADD_UP)
+    expect_all_digits(dot(f, x, y), right, says, slips, form=ADD_UP)
 
 
 @case("0.1", hidden=True)
@@ -94,6 +128,18 @@ def dot_of_bare_arrays(f):
 
 
 NO_STEP = "A difference with some h, or 32 bits? jax needs no h."
+MODES = {
+    "only defined for scalar-output": "f may have several outputs, and jax.grad is for one.",
+    "argument to VJP function": "A vjp pulls back what has the shape of f(x); v has that of x, and is "
+    "to be pushed forward.",
+    "jax.jvp must be tuples": "jax.jvp wants two tuples, one of all arguments of f and one of "
+    "their directions; here each holds one array.",
+    "'tuple' object is not callable": "This calls a pair of results: which part of it is meant?",
+}
+
+
+def rate(g, f, x, v):
+    return called(g, f, x, v, advice=MODES)
 
 
 def operations(f: Callable, *arguments) -> float:
@@ -120,7 +166,7 @@ def rate_of_one_output_by_hand(g):
         "This is f(x + v): how fast does f change?": 36,
     }
     says = "For f = x[0]**2 * x[1], x = 1, 3 and v = 2, 1 the answer is 13."
-    got = g(lambda x: x[0] ** 2 * x[1], jnp.array([1.0, 3.0]), jnp.array([2.0, 1.0]))
+    got = rate(g, lambda x: x[0] ** 2 * x[1], jnp.array([1.0, 3.0]), jnp.array([2.0, 1.0]))
     form = "It has the shape of f(x), here ()."
     expect_all_digits(got, 13, says, slips, form=form, few=NO_STEP, near=1e-2)
 
@@ -136,7 +182,7 @@ def rate_of_each_output(g):
         "This is the whole Jacobian: where is v?": 2 * M * x,
     }
     says = "For x = .1, .7 and v = 1, 2 the squares of x change at the rates .2 and 2.8."
-    got = g(lambda x: M @ x**2, x, v)
+    got = rate(g, lambda x: M @ x**2, x, v)
     expect_all_digits(got, [5.8, 2.8, 1.0], says, slips, form=form, few=NO_STEP, near=1e-3)
 
 
@@ -147,7 +193,7 @@ def rate_in_one_pass(g):
     f = lambda x: last @ jnp.tanh(first @ x)
     x, v = jnp.asarray(draw.normal(size=(2, 64)))
     right = last @ ((1 - jnp.tanh(first @ x) ** 2) * (first @ v))
-    expect_all_digits(g(f, x, v), right, "Wrong for a network of 64 inputs.", few=NO_STEP)
+    expect_all_digits(rate(g, f, x, v), right, "Wrong for a network of 64 inputs.", few=NO_STEP)
     try:
         passes = operations(lambda x, v: g(f, x, v), x, v) / operations(f, x)
     except jax.errors.JAXTypeError:
@@ -165,7 +211,8 @@ def rate_has_the_shape_of_the_output(g):
     x, v = jnp.array([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]), jnp.array([[0.0, 1.0, 0.0]] * 2)
     says = "Wrong for f = x @ x.T, with x and v of shape (2, 3)."
     form = "It has the shape of f(x), here (2, 2)."
-    expect_all_digits(g(lambda x: x @ x.T, x, v), [[0.0, 1.0], [1.0, 2.0]], says, form=form)
+    got = rate(g, lambda x: x @ x.T, x, v)
+    expect_all_digits(got, [[0.0, 1.0], [1.0, 2.0]], says, form=form)
 
 
 @case("0.2", hidden=True)
@@ -192,6 +239,11 @@ def rate_of_a_function_with_a_kink(g):
 
 
 LIKE_X = "The gradient has the shape of x."
+EITHER = {
+    "has no attribute 'at'": "x may be an array of NumPy, which has no .at.",
+    "immutable": "x may be an array of JAX, which does not change, nor do its copies: "
+    "np.array(x) does.",
+}
 
 
 def is_array(got) -> bool:
@@ -201,7 +253,7 @@ def is_array(got) -> bool:
 @case("0.3")
 def slopes_of_cubes_by_hand(g):
     x, h = np.array([1.0, 2.0]), 0.1
-    got = g(lambda x: (x**3).sum(), x, h)
+    got = called(g, lambda x: (x**3).sum(), x, h, advice=EITHER)
     assert np.array_equal(x, [1.0, 2.0]), (
         "x came back changed: make a new array for each moved coordinate."
     )
@@ -243,7 +295,7 @@ def slopes_one_coordinate_at_a_time(g):
         ],
     }
     says = "For f = x[0] * x[1]**2 + x[2] at (1/3, 1/7, 1) the answer is 1/49, 2/21, 1."
-    got = g(f, x, h)
+    got = called(g, f, x, h, advice=EITHER)
     expect_all_digits(got, [1 / 49, 2 / 21, 1.0], says, slips, form=LIKE_X)
     assert is_array(got), "An array is wanted, not a list or a tuple."
 
@@ -265,14 +317,26 @@ def slopes_of_a_wave(g):
 
 
 LIKE_PARAMS = "One tree like params, each leaf with a new axis of length N in front."
+NOT_MAPPED = "params is the same for all examples, without an axis of them: what does in_axes say?"
+BATCH = {
+    "only defined for scalar-output": "jax.grad wants one number, the loss of one example; here it "
+    "is given many losses. The gradient first, then the batch.",
+    "its rank should be at least 1": NOT_MAPPED,
+    "inconsistent sizes": NOT_MAPPED,
+}
+
+
+def each(f, loss, params, X, y):
+    got = called(f, loss, params, X, y, advice=BATCH)
+    assert not callable(got), "This is a function: call it on params, X and y."
+    return got
 
 
 @case("0.4")
 def gradients_of_two_squares_by_hand(f):
     loss = lambda p, x, y: (p["w"] * x - y) ** 2
     X, y = jnp.array([1.0, 3.0]), jnp.array([1.0, 2.0])
-    got = f(loss, {"w": 2.0}, X, y)
-    assert not callable(got), "This is a function: call it on params, X and y."
+    got = each(f, loss, {"w": 2.0}, X, y)
     g = np.array([2.0, 24.0])
     slips = {
         "One gradient for the batch, the mean: one per example is wanted.": g.mean(),
@@ -293,7 +357,7 @@ def gradients_of_two_squares_by_hand(f):
     }
     says = "For the loss (w x - y)**2, w = 2, X = 1, 3 and y = 1, 2 the answer is {'w': [2, 24]}."
     expect_all_digits(got, {"w": g}, says, slips, form=LIKE_PARAMS)
-    got = f(loss, {"w": 2.0}, X[1:], y[1:])
+    got = each(f, loss, {"w": 2.0}, X[1:], y[1:])
     expect_all_digits(got, {"w": g[1:]}, "Wrong for a single example.", form=LIKE_PARAMS)
 
 
@@ -302,7 +366,7 @@ def gradients_in_any_tree(f):
     p = [{"W": jnp.array([[0.3, -0.7], [1.1, 0.2]])}, (0.5, jnp.zeros(3))]
     X, y = np.arange(12.0).reshape(3, 2, 2) / 10, np.array([0.1, -0.4, 0.9])
     loss = lambda p, x, y: jnp.sin(jnp.sum(p[0]["W"] * x)) * p[1][0] * y + p[1][1] @ p[1][1]
-    got = f(loss, p, X, y)
+    got = each(f, loss, p, X, y)
     z = jnp.sum(p[0]["W"] * X, axis=(1, 2))
     by_W = (0.5 * y * jnp.cos(z))[:, None, None] * X
     right = [by_W, y * jnp.sin(z), np.zeros((3, 3))]
@@ -322,7 +386,7 @@ def gradients_of_a_classifier(f):
     draw = np.random.default_rng(200)
     W, X = jnp.asarray(draw.normal(size=(4, 3))), jnp.asarray(draw.normal(size=(5, 4)))
     y = jnp.array([0, 2, 1, 1, 0])
-    got = f(lambda W, x, y: jax.nn.logsumexp(x @ W) - (x @ W)[y], W, X, y)
+    got = each(f, lambda W, x, y: jax.nn.logsumexp(x @ W) - (x @ W)[y], W, X, y)
     off = jax.nn.softmax(X @ W) - jax.nn.one_hot(y, 3)  # by the scores of each example, (5, 3)
     slips = {
         "One gradient for the batch, the mean: one per example is wanted.": X.T @ off / 5,

@@ -102,14 +102,20 @@ EXERCISES = {
                 """,
                 "No square root",
             ),
-            Wrong("trees times each other", "return jnp.sum(x * y)", "unsupported operand"),
+            Wrong("trees times each other", "return jnp.sum(x * y)", "cannot be multiplied"),
+            Wrong("trees for vectors", "return jnp.vdot(x, y)", "leaves, not trees"),
+            Wrong(
+                "the tree of products summed",
+                "return sum(jax.tree.map(jnp.vdot, x, y))",
+                "goes through its keys",
+            ),
             Wrong(
                 "arrays alone",
                 """
                 pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y))
                 return sum((a * b).sum() for a, b in pairs)
                 """,
-                "no attribute 'sum'",
+                "has no methods",
             ),
             Wrong(
                 "32 bits",
@@ -153,6 +159,13 @@ EXERCISES = {
             return jnp.einsum("i,i", ravel_pytree(x)[0], ravel_pytree(y)[0])
             """,
             """
+            from functools import reduce
+            from operator import add
+
+            pairs = zip(jax.tree.leaves(x), jax.tree.leaves(y))
+            return reduce(add, [jnp.vdot(a, b) for a, b in pairs])
+            """,
+            """
             total = 0.0
             for a, b in zip(jax.tree.leaves(x), jax.tree.leaves(y)):
                 for one, other in zip(np.ravel(a), np.ravel(b)):
@@ -191,14 +204,18 @@ EXERCISES = {
             Wrong(
                 "for one output alone",
                 "return jnp.vdot(jax.grad(f)(x), v)",
-                "only defined for scalar-output functions",
+                "jax.grad is for one",
             ),
+            Wrong("grad @ v", "return jax.grad(f)(x) @ v", "f may have several outputs"),
+            Wrong("no tuples", "return jax.jvp(f, x, v)[1]", "jax.jvp wants two tuples"),
+            Wrong("a pair called", "return jax.vjp(f, x)(v)", "calls a pair"),
+            Wrong("shape: a pull, in a tuple", "return jax.vjp(f, x)[1](v)", "pulls back"),
             Wrong(
                 "all outputs in one",
                 "return jnp.vdot(jax.grad(lambda x: jnp.sum(f(x)))(x), v)",
                 "each has a rate of its own",
             ),
-            Wrong("the pull of v", "return jax.vjp(f, x)[1](v)[0]"),
+            Wrong("the pull of v", "return jax.vjp(f, x)[1](v)[0]", "to be pushed forward"),
             Wrong("against v", "return jax.jvp(f, (x,), (-v,))[1]", "not against it"),
             Wrong(
                 "32 bits",
@@ -372,7 +389,20 @@ EXERCISES = {
                 moved = lambda i, h: f(x.at[i].add(h))
                 return jnp.array([(moved(i, h) - moved(i, -h)) / (2 * h) for i in range(len(x))])
                 """,
-                "no attribute 'at'",
+                "array of NumPy, which has no .at",
+            ),
+            Wrong(
+                "copies of JAX's arrays changed",
+                """
+                slopes = np.zeros(len(x))
+                for i in range(len(x)):
+                    up, down = x.copy(), x.copy()
+                    up[i] += h
+                    down[i] -= h
+                    slopes[i] = (f(up) - f(down)) / (2 * h)
+                return slopes
+                """,
+                "an array of JAX, which does not change",
             ),
             Wrong(
                 "shape: a column",
@@ -489,12 +519,17 @@ EXERCISES = {
             Wrong(
                 "parameters taken row by row",
                 "return jax.vmap(jax.grad(loss))(params, X, y)",
-                "its rank should be at least 1",
+                "what does in_axes say?",
             ),
             Wrong(
                 "the gradient of many losses",
                 "return jax.grad(jax.vmap(loss, in_axes=(None, 0, 0)))(params, X, y)",
-                "only defined for scalar-output functions",
+                "jax.grad wants one number",
+            ),
+            Wrong(
+                "the gradient of the whole batch",
+                "return jax.grad(loss)(params, X, y)",
+                "the loss of one example",
             ),
             Wrong(
                 "shape: with the losses",
