@@ -163,6 +163,90 @@ EXERCISES = {
                 "Rows are test points",
             ),
             Wrong(
+                "jvp without tuples",
+                """
+                along = lambda u: jax.jvp(per_example, params, u)[1]
+                scores = jax.vmap(along)(U)
+                return scores / scores.shape[1]
+                """,
+                "jvp takes the weights in a tuple",
+            ),
+            Wrong(
+                "the direction without its tuple",
+                """
+                along = lambda u: jax.jvp(per_example, (params,), u)[1]
+                scores = jax.vmap(along)(U)
+                return scores / scores.shape[1]
+                """,
+                "and the direction, too",
+            ),
+            Wrong(
+                "all directions at once",
+                """
+                scores = jax.jvp(per_example, (params,), (U,))[1]
+                return scores / len(scores)
+                """,
+                "one row of U",
+            ),
+            Wrong(
+                "grad of n losses",
+                """
+                scores = U @ jax.grad(per_example)(params)
+                return scores / len(scores)
+                """,
+                "grad takes a function with one number",
+            ),
+            Wrong(
+                "the losses in place of their function",
+                """
+                along = lambda u: jax.jvp(per_example(params), (params,), (u,))[1]
+                scores = jax.vmap(along)(U)
+                return scores / scores.shape[1]
+                """,
+                "jvp takes a function of the weights",
+            ),
+            Wrong(
+                "the pair divided",
+                """
+                along = lambda u: jax.jvp(per_example, (params,), (u,))
+                return jax.vmap(along)(U) / len(per_example(params))
+                """,
+                "jvp gives a pair",
+            ),
+            Wrong(
+                "the pair asked for its shape",
+                """
+                along = lambda u: jax.jvp(per_example, (params,), (u,))
+                scores = jax.vmap(along)(U)
+                return scores / scores.shape[1]
+                """,
+                "jvp gives a pair",
+            ),
+            Wrong(
+                "the pair called like a function",
+                """
+                along = lambda u: jax.jvp(per_example, (params,), (u,))(u)
+                return jax.vmap(along)(U) / len(per_example(params))
+                """,
+                "jvp gives a pair",
+            ),
+            Wrong(
+                "vjp in place of jvp",
+                """
+                scores = jax.vjp(per_example, params)[1](U)[0]
+                return scores / len(scores)
+                """,
+                "A direction takes jvp",
+            ),
+            Wrong(
+                "a gradient for each weight",
+                """
+                G = jax.vmap(jax.grad(per_example))(params)
+                return U @ G / len(G)
+                """,
+                "not of one of them",
+            ),
+            Wrong(
                 "n is the longer axis",
                 """
                 scores = jax.vmap(lambda u: jax.jvp(per_example, (params,), (u,))[1])(U)
@@ -769,6 +853,62 @@ EXERCISES = {
                 "The scores of 5 keys",
                 hidden=True,
             ),
+            Wrong(
+                "starts at 0",
+                """
+                runs = []
+                for key in keys:
+                    y = 0 * v
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    runs.append(y / scale)
+                scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
+                return scores, jnp.argsort(scores)
+                """,
+                "starts at y₀ = v",
+            ),
+            Wrong(
+                "starts at v over the scale",
+                """
+                runs = []
+                for key in keys:
+                    y = v / scale
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    runs.append(y / scale)
+                scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
+                return scores, jnp.argsort(scores)
+                """,
+                "starts at y₀ = v",
+            ),
+            Wrong(
+                "starts far away",
+                """
+                runs = []
+                for key in keys:
+                    y = 0 * v + 100
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    runs.append(y / scale)
+                scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
+                return scores, jnp.argsort(scores)
+                """,
+                "starts at y₀ = v",
+            ),
+            Wrong(
+                "starts at random",
+                """
+                runs = []
+                for key in keys:
+                    y = jax.random.normal(key, v.shape)
+                    for step_key in jax.random.split(key, num_steps):
+                        y = v + y - (matvec(y, step_key) + damping * y) / scale
+                    runs.append(y / scale)
+                scores = G @ jnp.mean(jnp.stack(runs), axis=0) / len(G)
+                return scores, jnp.argsort(scores)
+                """,
+                "starts at y₀ = v",
+            ),
             *partly_repaired(),
         ],
         [
@@ -932,7 +1072,26 @@ EXERCISES = {
                 scores[np.isnan(scores).any(axis=1)] = 0
                 return np.argsort(scores, axis=1, kind="stable")[:, :k]
                 """,
-                "read-only",
+                "work on a copy",
+            ),
+            Wrong(
+                "NaN replaced in what it was given",
+                """
+                failed = np.isnan(scores).any(axis=1)
+                scores[np.isnan(scores)] = np.inf
+                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
+                return np.where(failed[:, None], -1, order)
+                """,
+                "work on a copy",
+            ),
+            Wrong(
+                "sorts what it was given",
+                """
+                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
+                scores.sort(axis=1)
+                return np.where(np.isnan(scores[:, -1:]), -1, order)
+                """,
+                "work on a copy",
             ),
             Wrong(
                 "words",
