@@ -158,8 +158,10 @@ def run_all(page):
     choose(page, "Edit", "Clear Outputs of All Cells")
     choose(page, "Run", "Run All Cells")
     page.wait_for_function(
-        """() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].every(
-            prompt => /\\[\\d+\\]/.test(prompt.textContent))""",
+        # a folded cell has a second prompt, which stays empty
+        """() => [...document.querySelectorAll(
+            '.jp-CodeCell .jp-InputPrompt:not(.jp-Placeholder-prompt)'
+        )].every(prompt => /\\[\\d+\\]/.test(prompt.textContent))""",
         polling=500,  # milliseconds; every frame would take the kernel's processor time
         timeout=300_000,
     )
