@@ -3,12 +3,38 @@
 Answers are given JAX arrays throughout, but for exercise 1.3, whose loop is NumPy's.
 """
 
+import re
+
 import jax.numpy as jnp
 import numpy as np
 
 from course_utils.exercises import case, expect, expect_all_digits
 
 VECTOR = "The weights are one vector, shape (D,)."
+EIGH = {"Eigh?Result|sequence by non-int": "eigh gives two things: curvatures and eigenvectors."}
+SHAPES = "incompatible shapes|same shape|core dimension|broadcast together"
+
+
+def called(f, *args, advice: dict):
+    """What ``f`` gives; where it stops with an error that is known, what to do about it.
+
+    Args:
+        f: the answer.
+        *args: what it is given.
+        advice: pattern of a library's message: what is said instead, before that message.
+
+    Raises:
+        AssertionError: with the advice and the first line of the error.
+    """
+    try:
+        return f(*args)
+    except (TypeError, ValueError) as error:
+        told = str(error).strip().partition("\n")[0]
+        hint = next((hint for part, hint in advice.items() if re.search(part, told)), None)
+        if hint is None:
+            raise
+        told = re.sub(r",? (with gufunc signature \S+|on vectorized function with.*)", "", told)
+        raise AssertionError(f"{hint} The error: {told}") from error
 
 
 def reals(got):
@@ -43,8 +69,16 @@ A_3 = np.array([[4.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 2.0]])  # curvature
 B_3, W_3 = np.array([1.0, -2.0, 0.5]), np.array([3.0, 0.0, -1.0])
 
 
+ANY_D = EIGH | {SHAPES: "A has shape (D, D), b and w0 have (D,), for any D."}
+
+
+def after(f, A, b, w0, step_size, k):
+    """The answer's weights after k steps."""
+    return called(f, *on_jax(A, b, w0), step_size, k, advice=ANY_D)
+
+
 def expect_the_loop(f, A, b, w0, step_size, k, says, slips=None):
-    got = f(*on_jax(A, b, w0), step_size, k)
+    got = after(f, A, b, w0, step_size, k)
     why = "Is a part of it float32, or found by a loop that stops early?"
     expect_all_digits(got, descent(A, b, w0, step_size, k), says, slips, form=VECTOR, few=why)
 
@@ -52,45 +86,55 @@ def expect_the_loop(f, A, b, w0, step_size, k, says, slips=None):
 @case("1.1")
 def three_steps_by_hand(f):
     A, b, w0 = np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([-2.0, -1.0]), np.array([3.0, 0.0])
-    w_star = np.array([1.0, 0.0])
-    e0, after = w0 - w_star, lambda k: descent(A, b, w0, 0.5, k)
+    w_star, e0 = np.array([1.0, 0.0]), np.array([2.0, 0.0])
+    loop = lambda k: descent(A, b, w0, 0.4, k)
     half = np.full((2, 2), 0.5)  # projects on the direction of curvature 3; 1 - half: curvature 1
     times = lambda steep, shallow: steep * half + shallow * (np.eye(2) - half)
-    three = times(-0.125, 0.125)
+    steep, shallow = (-0.2) ** 3, 0.6**3
+    three = times(steep, shallow)
     slips = {
         "That is the error alone: add w* again.": three @ e0,
         "The first error is w0 - w*, not w0.": w_star + three @ w0,
         "The first error is w0 - w*, not w0, and w* is added at the end.": three @ w0,
         "The first error is w0 - w*, not w* - w0.": w_star - three @ e0,
-        "That is w*, not yet reached. Are the factors made of A's eigenvalues?": w_star,
-        "That is w_4: one step too many.": after(4),
-        "That is w_2: one step too few.": after(2),
-        "That is w_1. Where is the power k?": after(1),
+        "That is w*, not yet reached.": w_star,
+        "That is w_4: one step too many.": loop(4),
+        "That is w_2: one step too few.": loop(2),
+        "That is w_1. Where is the power k?": loop(1),
         "Three factors in a row are a power, not three times a factor.": w_star
-        + times(-1.5, 1.5) @ e0,
-        "Uphill: which sign has step_size * h?": w_star + times(2.5**3, 1.5**3) @ e0,
+        + times(3 * -0.2, 3 * 0.6) @ e0,
+        "Uphill: which sign has step_size * h?": w_star + times(2.2**3, 1.4**3) @ e0,
         "w*: A w = -b there; yours is where A w = b.": -w_star + three @ (w0 + w_star),
         "A power of 1 - step_size * h, not exp(-step_size * h).": w_star
-        + times(np.exp(-4.5), np.exp(-1.5)) @ e0,
+        + times(np.exp(-3.6), np.exp(-1.2)) @ e0,
         "Each factor counts, sign included: one of them is negative here.": w_star
-        + times(0.125, 0.125) @ e0,
+        + times(-steep, shallow) @ e0,
+        "h_i belongs to the axes of the eigenvectors; yours are the weights' axes.": w_star
+        + [shallow, steep] * e0,
+        "Curvatures are the eigenvalues of A, not its diagonal.": w_star + 0.2**3 * e0,
+        "** on a matrix powers each entry.": w_star + (np.eye(2) - 0.4 * A) ** 3 @ e0,
+        "Each eigenvector has a curvature of its own: these are exchanged.": w_star
+        + times(shallow, steep) @ e0,
     }
     says = (
-        "For A = [[2, 1], [1, 2]], b = [-2, -1], w0 = [3, 0] and steps of 0.5 the weights after "
-        "3 steps are [1, -0.25]."
+        "For A = [[2, 1], [1, 2]], b = [-2, -1], w0 = [3, 0] and steps of 0.4 the weights after "
+        "3 steps are [1.208, -0.224]."
     )
-    got = f(*on_jax(A, b, w0), 0.5, 3)
+    got = after(f, A, b, w0, 0.4, 3)
+    length = np.linalg.norm(three @ e0)
     if has_nan(got):
         says = "Something is not a number. A factor may be negative, and then has no logarithm."
-    elif reals(got).shape == (2,) and np.isclose(np.linalg.norm(reals(got) - w_star), 0.25):
+    elif reals(got).shape == (2,) and np.isclose(np.linalg.norm(reals(got) - w_star), length):
         says = "As far from w* as it should be, in another direction: what Q.T turns, Q turns back."
-    expect_all_digits(got, after(3), says, slips, form=VECTOR)
+    expect_all_digits(got, loop(3), says, slips, form=VECTOR)
 
 
 @case("1.1")
 def starts_at_w0(f):
     says = "After 0 steps the weights are still w0: every power is 1, and what Q.T turns in, Q "
     expect_the_loop(f, A_3, B_3, W_3, 0.4, 0, says + "turns back.")
+    says = "After 0 steps the weights are still w0: every power is 1, that of a factor 0, too."
+    expect_the_loop(f, np.diag([2.0, 1.0]), B_3[:2], W_3[:2], 0.5, 0, says)
 
 
 @case("1.1")
@@ -136,6 +180,10 @@ FIRST = "The direction that breaks first decides for all."
 STOPPED = "Is a part of it float32, or was an iteration stopped early?"
 
 
+def limit(f, A):
+    return called(f, *on_jax(A), advice=EIGH)
+
+
 @case("1.2")
 def on_a_diagonal_matrix(f):
     slips = {
@@ -149,7 +197,7 @@ def on_a_diagonal_matrix(f):
         "That is the mean curvature's limit; the steepest decides.": 0.75,
         "This norm is the root of the sum of all h**2; one decides.": 2 / 30**0.5,
     }
-    got = f(*on_jax(np.diag([2.0, 5.0, 1.0])))
+    got = limit(f, np.diag([2.0, 5.0, 1.0]))
     says = "For curvatures 2, 5 and 1 the answer is 0.4."
     expect_all_digits(got, 0.4, says, slips, form=FIRST, few=STOPPED)
 
@@ -161,7 +209,7 @@ def axes_do_not_matter(f):
         "The largest sum along a row is at least h_max, and here it is more.": 0.5,
         "That is the limit of the shallow direction.": 4 / (5 - 5**0.5),
     }
-    got = f(*on_jax([[3.0, 1.0], [1.0, 2.0]]))
+    got = limit(f, [[3.0, 1.0], [1.0, 2.0]])
     says = "A = [[3, 1], [1, 2]] has curvatures 3.618 and 1.382: the answer is 0.5528."
     expect_all_digits(got, 4 / (5 + 5**0.5), says, slips, form=FIRST, few=STOPPED)
 
@@ -203,6 +251,7 @@ def one_mode_by_hand(f):
     slips = {
         "The cost is quadratic in the error: a factor 0.25 a step here, not 0.5.": 10,
         "tol is relative to the cost at k = 0, which is 50 here.": 8,
+        "tol is relative to the value at k = 0.": 9,
         "The factor per step is 1 - step_size * h, not exp(-step_size * h).": 7,
         "One too many: the first step that meets tol counts.": 6,
         "One too few: 0.25**4 is still above 0.001.": 4,
@@ -249,6 +298,16 @@ def random_spectra(f):
 
 
 @case("1.3", hidden=True)
+def tens_of_thousands_of_steps(f):
+    h, e0, eta, tol = np.array([1.0, 1e-3]), np.array([1.0, 2.0]), 0.5, 3e-12
+    k = np.arange(40_000)
+    costs = np.exp(2 * k * np.log1p(-eta * h[1])) * h[1] * e0[1] ** 2  # the steep mode is gone
+    first = int(np.argmax(costs <= tol * np.sum(h * e0**2)))
+    says = f"{first} steps are needed for h = [1, 0.001], e0 = [1, 2] and tol = 3e-12."
+    expect(f(h, e0, eta, tol), first, says, form=STEP)
+
+
+@case("1.3", hidden=True)
 def flat_directions_cost_nothing(f):
     got = f(np.array([1.0, 0.0]), np.array([3.0, 100.0]), 0.5, 1e-3)
     says = "Beside a mode of curvature 1 a flat one, h = 0, adds nothing: 5 steps."
@@ -273,9 +332,15 @@ def bowl(Phi, t):
     return Phi.T @ Phi / len(t), -Phi.T @ t / len(t)
 
 
-def expect_end(f, A, b, w0, right, says, slips=None):
-    got = f(*on_jax(A, b, w0))
-    says = FLAT if has_nan(got) else says
+ENDS = EIGH | {
+    "'tuple'": "lstsq gives a tuple, and the solution is its first entry.",
+    SHAPES: "A has shape (D, D), b and w0 have (D,), for any D.",
+}
+
+
+def expect_end(f, A, b, w0, right, says, slips=None, *, nan=FLAT):
+    got = called(f, *on_jax(A, b, w0), advice=ENDS)
+    says = nan if has_nan(got) else says
     expect_all_digits(got, right, says, slips, form=VECTOR, few=NOTHING_ADDED, near=5e-3)
 
 
@@ -331,12 +396,28 @@ def units_do_not_matter(f):
     expect_end(f, A, b, w0, right, says)
 
 
+@case("1.4")
+def without_curvature_nothing_moves(f):
+    w0 = np.array([1.0, 2.0])
+    says = "For A = 0 and b = 0 nothing pulls: the run stays at w0."
+    nan = f"{says} The largest curvature is 0 as well: is 0 divided by?"
+    expect_end(f, np.zeros((2, 2)), np.zeros(2), w0, w0, says, nan=nan)
+
+
 @case("1.4", hidden=True)
 def slow_directions_are_not_flat(f):
     Phi, t = np.array([[1.0, 2.0, 2.0], [2**-6, 2**-7, -(2**-7)]]), np.array([3.0, 2**-5])
     right = np.ones(3) + np.linalg.pinv(Phi) @ (t - Phi @ np.ones(3))
     says = "One curvature is tens of thousands of times smaller than the other. Was it taken for 0?"
     expect_end(f, *bowl(Phi, t), np.ones(3), right, says)
+
+
+@case("1.4", hidden=True)
+def a_ten_millionth_is_a_curvature(f):
+    tiny = 2.0**-23
+    says = "For curvatures 1 and 1e-7 both coordinates move: below 1e-10 of the largest is flat."
+    A, b = np.diag([1.0, tiny]), np.array([-1.0, -3 * tiny])
+    expect_end(f, A, b, np.array([0.0, 1.0]), [1, 3], says)
 
 
 @case("1.4", hidden=True)
@@ -360,8 +441,16 @@ def by_more_rows(Phi, t, l2):
     return np.linalg.lstsq(rows, np.append(t, np.zeros(D)), rcond=None)[0]
 
 
+BY_WEIGHTS = {
+    SHAPES: "There are D weights: Phi.T @ Phi has shape (D, D), and so has the identity; Phi.T @ t "
+    "has (D,).",
+    "'tuple'": "lstsq gives a tuple, and the solution is its first entry.",
+}
+
+
 def expect_ridge(f, Phi, t, l2, says, slips=None):
-    got, right = f(*on_jax(Phi, t), l2), by_more_rows(Phi, t, l2)
+    got = called(f, *on_jax(Phi, t), l2, advice=BY_WEIGHTS)
+    right = by_more_rows(Phi, t, l2)
     expect_all_digits(got, right, says, slips, form=VECTOR, few=SMALL)
 
 
@@ -369,18 +458,19 @@ def expect_ridge(f, Phi, t, l2, says, slips=None):
 def one_weight_by_hand(f):
     slips = {
         "The squared errors are averaged, the penalty is not. After multiplying the gradient by N, "
-        "what stands before l2?": [12 / 4.5],
-        "The targets are averaged as well: 1 / N stands on both sides.": [8],
-        "Only the targets are averaged: 1 / N stands on both sides.": [3 / 4.5],
-        "The derivative of l2 / 2 * w**2 is l2 * w, without a half.": [2.4],
-        "The derivative of l2 / 2 * w**2 is l2 * w, not twice that.": [1.5],
+        "what stands before l2?": [12 / 4.2],
+        "The targets are averaged as well: 1 / N stands on both sides.": [12 / 1.2],
+        "Only the targets are averaged: 1 / N stands on both sides.": [3 / 4.2],
+        "The derivative of l2 / 2 * w**2 is l2 * w, without a half.": [12 / 4.4],
+        "The derivative of l2 / 2 * w**2 is l2 * w, not twice that.": [12 / 5.6],
+        "The derivative of half a square has no half: is Phi.T @ Phi halved?": [12 / 2.8],
         "That is the mean of the targets. Where is the penalty?": [3],
-        "The sign of the penalty: it makes the weight smaller.": [6],
-        "The sign: four targets of 3 give no negative weight.": [-2],
-        "N stands before l2 once, not squared.": [1],
+        "The sign of the penalty: it makes the weight smaller.": [12 / 3.2],
+        "The sign: four targets of 3 give no negative weight.": [-2.5],
+        "N stands before l2 once, not squared.": [12 / 7.2],
     }
-    says = "For four examples with feature 1 and target 3, and l2 = 0.5, the answer is [2]."
-    expect_ridge(f, np.ones((4, 1)), np.full(4, 3.0), 0.5, says, slips)
+    says = "For four examples with feature 1 and target 3, and l2 = 0.2, the answer is [2.5]."
+    expect_ridge(f, np.ones((4, 1)), np.full(4, 3.0), 0.2, says, slips)
 
 
 def six_examples():

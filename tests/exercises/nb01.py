@@ -103,7 +103,53 @@ EXERCISES = {
                 step = jnp.linalg.matrix_power(jnp.eye(3) - step_size * A, k)
                 return w_star + step @ (w0 - w_star)
                 """,
-                "A of shape (2, 2)",
+                "A has shape (D, D), b and w0 have (D,)",
+            ),
+            Wrong(
+                "powers in the axes of the weights",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + (1 - step_size * h) ** k * (w0 - w_star)
+                """,
+                "yours are the weights' axes",
+            ),
+            Wrong(
+                "each entry of the matrix powered",
+                """
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + (jnp.eye(len(b)) - step_size * A) ** k @ (w0 - w_star)
+                """,
+                "powers each entry",
+            ),
+            Wrong(
+                "curvatures in the other order",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + Q @ ((1 - step_size * h[::-1]) ** k * (Q.T @ (w0 - w_star)))
+                """,
+                "these are exchanged",
+            ),
+            Wrong(
+                "signs apart, and the size's power by logarithms",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                factor = 1 - step_size * h
+                powers = jnp.sign(factor) ** k * jnp.exp(k * jnp.log(abs(factor)))
+                return w_star + Q @ (powers * (Q.T @ (w0 - w_star)))
+                """,
+                "that of a factor 0, too",
+            ),
+            Wrong(
+                "both results of eigh in one",
+                """
+                h = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + (1 - step_size * h) ** k * (w0 - w_star)
+                """,
+                "eigh gives two things",
             ),
             Wrong(
                 "three times a factor for its power",
@@ -139,7 +185,7 @@ EXERCISES = {
                 w_star = jnp.linalg.solve(A, -b)
                 return w_star + (1 - step_size * jnp.diag(A)) ** k * (w0 - w_star)
                 """,
-                "A's eigenvalues",
+                "not its diagonal",
             ),
             Wrong(
                 "the first error turned round",
@@ -220,6 +266,7 @@ EXERCISES = {
                 "return 2 / jnp.linalg.eigvalsh(A)[0]",
                 "the limit of the shallow direction",
             ),
+            Wrong("both results of eigh", "return 2 / jnp.linalg.eigh(A)", "eigh gives two things"),
             Wrong("1 / h", "return 1 / jnp.linalg.eigvalsh(A)[-1]", "down to -1"),
             Wrong("upside down", "return jnp.linalg.eigvalsh(A)[-1] / 2", "upside down"),
             Wrong(
@@ -364,6 +411,31 @@ EXERCISES = {
                 "relative to the cost at k = 0",
             ),
             Wrong(
+                "an absolute tolerance, and no half",
+                """
+                h, e0 = np.asarray(h), np.asarray(e0)
+                excess = lambda k: np.sum(h * (1 - step_size * h) ** (2 * k) * e0**2)
+                k = 0
+                while excess(k) > tol:
+                    k += 1
+                return k
+                """,
+                "relative to the value at k = 0",
+            ),
+            Wrong(
+                "a thousand steps at most",
+                """
+                h, e0 = np.asarray(h), np.asarray(e0)
+                excess = lambda k: np.sum(0.5 * h * (1 - step_size * h) ** (2 * k) * e0**2)
+                for k in range(1001):
+                    if excess(k) <= tol * excess(0):
+                        return k
+                return 1000
+                """,
+                "steps are needed for h = [1, 0.001]",
+                hidden=True,
+            ),
+            Wrong(
                 "one too many",
                 """
                 h, e0 = np.asarray(h), np.asarray(e0)
@@ -467,13 +539,14 @@ EXERCISES = {
             """,
             """
             h, e0 = np.asarray(h), np.asarray(e0)
-            k = np.arange(5000)[:, None]
+            k = np.arange(50000)[:, None]
             excess = np.sum(h * (1 - step_size * h) ** (2 * k) * e0**2, axis=1)
             return np.argmax(excess <= tol * excess[0])
             """,
             "return dynamics.steps_to_tolerance(h, e0, step_size, tol)",
             """
-            k, excess = jnp.arange(3000), dynamics.excess_loss(h, e0, step_size, jnp.arange(3000))
+            k = jnp.arange(50000)
+            excess = dynamics.excess_loss(h, e0, step_size, k)
             return jnp.min(jnp.where(excess <= tol * excess[0], k, 10**6))
             """,
             """
@@ -574,6 +647,30 @@ EXERCISES = {
                 "float32",
             ),
             Wrong(
+                "a flat curvature is at least a part of the largest",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                inverse = jnp.where(h >= 1e-10 * h.max(), 1 / h, 0)
+                return w0 - Q @ (inverse * (Q.T @ (A @ w0 + b)))
+                """,
+                "The largest curvature is 0 as well",
+            ),
+            Wrong(
+                "all of lstsq",
+                "return w0 - jnp.linalg.lstsq(A, A @ w0 + b)",
+                "the solution is its first entry",
+            ),
+            Wrong(
+                "a coarse threshold",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                inverse = jnp.where(h > 1e-6 * h.max(), 1 / jnp.where(h > 0, h, 1), 0)
+                return w0 - Q @ (inverse * (Q.T @ (A @ w0 + b)))
+                """,
+                "1e-10 of the largest",
+                hidden=True,
+            ),
+            Wrong(
                 "a slow direction taken for a flat one",
                 "return w0 - jnp.linalg.pinv(A, rtol=1e-2) @ (A @ w0 + b)",
                 "Was it taken for 0?",
@@ -622,6 +719,30 @@ EXERCISES = {
                 "derivative of l2 / 2 * w**2",
             ),
             Wrong("no penalty", "return jnp.linalg.pinv(Phi) @ t", "Where is the penalty?"),
+            Wrong(
+                "half of Phi.T @ Phi",
+                """
+                N, D = Phi.shape
+                return jnp.linalg.solve(Phi.T @ Phi / 2 + N * l2 * jnp.eye(D), Phi.T @ t)
+                """,
+                "is Phi.T @ Phi halved?",
+            ),
+            Wrong(
+                "an identity for the examples",
+                """
+                N = len(Phi)
+                return jnp.linalg.solve(Phi.T @ Phi + N * l2 * jnp.eye(N), Phi.T @ t)
+                """,
+                "There are D weights",
+            ),
+            Wrong(
+                "an identity for the examples, and NumPy",
+                """
+                N = len(Phi)
+                return np.linalg.solve(Phi.T @ Phi + N * l2 * np.eye(N), Phi.T @ t)
+                """,
+                "There are D weights",
+            ),
             Wrong(
                 "sign of the penalty",
                 """
