@@ -1,10 +1,48 @@
 """Exercises of notebook 3: Taylor approximations."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from course_utils.exercises import case, expect
+
+MEANT = {  # words of an error: what is wanted instead
+    "Expected a callable": "To be differentiated is a function, not the value it gives.",
+    "must be tuples or lists": (
+        "jax.jvp wants the point and the direction each in a tuple, with one entry for each "
+        "argument of the function."
+    ),
+    "missing .* 'tangents'": (
+        "jax.jvp wants three things: a function, a tuple of points and a tuple of directions."
+    ),
+    "'tuple' object is not callable": (
+        "jax.vjp and jax.linearize return a pair, the value and a function; take out the function."
+    ),
+    "scalar-output": "jax.grad is for functions that give one number; a gradient is not one.",
+    "takes 1 positional argument": "That function has one argument; is v given as a second one?",
+    "v must match params": (
+        "curvature.hvp wants a point and a direction, both like z; jax.jvp returns a pair."
+    ),
+    "unexpected tree structure": (
+        "The function that jax.vjp returned wants one thing, like z, without a tuple around it."
+    ),
+    "invalid PRNG key": "What jax.random draws is drawn from a key, its first argument.",
+    "for @: .*'(function|VJP|Partial)'": "@ multiplies arrays, and one of these is a function.",
+}
+
+
+def called(f, *args, **kwargs):
+    """What ``f`` gives; where it stops with an error in ``MEANT``, that is said, too."""
+    try:
+        return f(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        told = re.sub(r"\S*<lambda>(\(\))?", "the function", str(error).strip().partition("\n")[0])
+        for words, meant in MEANT.items():
+            if re.search(words, told):
+                raise AssertionError(f"{meant} The error: {told}") from error
+        raise
 
 
 def program(product, size):
@@ -24,7 +62,7 @@ def program(product, size):
 @case("3.1")
 def product_by_hand(f):
     cubic = lambda w: w[0] ** 3 + 2 * w[0] * w[1]  # gradient (7, 2), H = [[6, 2], [2, 0]]
-    got = f(cubic, jnp.array([1.0, 2.0]), jnp.array([3.0, -1.0]))
+    got = called(f, cubic, jnp.array([1.0, 2.0]), jnp.array([3.0, -1.0]))
     right = np.array([16.0, 6.0])
     slips = {
         "jvp returns a pair, the value and the derivative; which is H v?": [[7, 2], right],
@@ -33,6 +71,7 @@ def product_by_hand(f):
         "That is the gradient at v. H is taken at params.": [25, 6],
         "That is the gradient times v, entry by entry.": [21, -2],
         "That is the slope along v, one number. What changes along v is the gradient.": 19,
+        "That is f and its slope along v. What changes along v is the gradient.": [5, 19],
         "That is v . H v. H v alone is wanted.": 42,
         "That is H. Its product with v is wanted.": [[6, 2], [2, 0]],
         "Only the diagonal of H: the two weights are coupled.": [18, 0],
@@ -59,7 +98,7 @@ def product_of_trees(f):
     v = {"a": jnp.array([1.0, 1.0]), "b": [jnp.array(2.0)]}
     try:
         got = f(lambda w: w["b"][0] * jnp.sum(w["a"] ** 2), w, v)
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         raise AssertionError(
             "params and v may be dictionaries or lists, which have no @ and no arithmetic. What "
             "in JAX takes a pytree as it is?"
@@ -123,10 +162,10 @@ def after(A, v, k):
 
 @case("3.2")
 def one_step_by_hand(f):
-    got = f(lambda v: jnp.array([2.0, 1.0]) * v, jnp.array([1.0, 1.0]), 1)
+    got = called(f, lambda v: jnp.array([2.0, 1.0]) * v, jnp.array([1.0, 1.0]), 1)
     value, v = 1.8, np.array([2.0, 1.0]) / np.sqrt(5)
     start, next_v = np.ones(2), np.array([4.0, 1.0]) / np.sqrt(17)
-    lost = "A length has lost the sign of the eigenvalue. The Rayleigh quotient (3.3) keeps it."
+    lost, keeps = "A length has lost the sign of the eigenvalue", "The Rayleigh quotient keeps it."
     slips = {
         "The vector should come second: value, vector.": (v, value),
         "This belongs to the start: is there one product too few?": (1.5, start / np.sqrt(2)),
@@ -136,8 +175,8 @@ def one_step_by_hand(f):
         "This belongs to two steps: is there a product too many?": (33 / 17, next_v),
         "The value belongs to the vector after this one.": (33 / 17, v),
         "The vector is one product further than its value.": (1.8, next_v),
-        f"{lost} (The product before.)": (np.sqrt(5), v),
-        lost: (np.sqrt(17 / 5), v),
+        f"{lost}, and it is the length of the product before. {keeps}": (np.sqrt(5), v),
+        f"{lost}. {keeps}": (np.sqrt(17 / 5), v),
         "Shorten the vector to length 1 before its value is taken.": (9, [2, 1]),
         "Shorten the vector before its value is taken, too.": (9, v),
         "The vector should have length 1 after the last product, too.": (4.5, v * np.sqrt(2.5)),
@@ -221,7 +260,7 @@ def sampled(f, matrix, num_samples, seed):
         )
         return matrix @ u
 
-    got = f(matvec, dim, num_samples, key=jax.random.key(seed))
+    got = called(f, matvec, dim, num_samples, key=jax.random.key(seed))
     form = "A pair is wanted: the estimate, and its standard error."
     got = got if isinstance(got, (tuple, list)) else np.atleast_1d(got)
     assert len(got) == 2, form
@@ -299,6 +338,15 @@ def signs_are_drawn_from_the_key(f):
     )
 
 
+@case("3.3")
+def two_samples_differ(f):
+    A = np.random.default_rng(30).normal(size=(30, 30))
+    assert sampled(f, A + A.T, 2, 0)[1] > 1e-9, (
+        "With 30 rows two samples are the same. Is each entry of each sample drawn for itself? If "
+        "half of the samples repeat the others: u and -u give the same number."
+    )
+
+
 @case("3.3", hidden=True)
 def every_pair_of_entries(f):
     for i, j in [(0, 1), (0, 2), (1, 2)]:
@@ -337,7 +385,8 @@ def one_row(f):
 @case("3.4")
 def one_weight_by_hand(f):
     loss = lambda z: jnp.sum((z - 3) ** 2) / 2
-    got = f(lambda w: w**2, loss, jnp.array([1.0]), jnp.array([3.0]))  # f' = 2, H_z = 1
+    w, v = jnp.array([1.0]), jnp.array([3.0])
+    got = called(f, lambda w: w**2, loss, w, v)  # f' = 2, H_z = 1
     assert not isinstance(got, tuple), "vjp's function returns a tuple with one entry; take it out."
     slips = {
         "0 is the Hessian, which includes how the model itself bends. G does not.": [0],
@@ -365,6 +414,7 @@ def bent_loss(f):
         "4374 is H_z times z; H_z should multiply f' v, which is 12.": [4374],
         "7776 has z and f' v the wrong way round.": [7776],
         "10368 has H_z at f' v; it belongs at the outputs, z = 9.": [10368],
+        "17496 is pulled back at the outputs; f' belongs at the weights, w = 3.": [17496],
     }
     says = "For w^2 and z^4 / 12 at w = 3 with v = 2 the answer is 5832."
     expect(got, [5832.0], says, slips)
@@ -379,7 +429,11 @@ def coupled_outputs(f):
     trees = [{"layer": [jnp.asarray(A), jnp.asarray(b)]} for A, b in [(W, np.zeros(3)), (V, c)]]
     try:
         got = f(predict, loss, *trees)
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
+        assert "same tree structure" not in str(error), (
+            "jax.jvp multiplies by f', and takes a direction like params. On the way back f' is "
+            "transposed."
+        )
         raise AssertionError(
             "params and v may be dictionaries or lists, which have no @ and no arithmetic. "
             f"({error})"

@@ -157,6 +157,62 @@ EXERCISES = {
                 """,
                 "dictionaries or lists",
             ),
+            Wrong(
+                "jvp of the gradient's value",
+                """
+                return jax.jvp(jax.grad(f)(params), (params,), (v,))[1]
+                """,
+                "is a function, not the value",
+            ),
+            Wrong(
+                "jvp without any tuple",
+                """
+                return jax.jvp(jax.grad(f), params, v)[1]
+                """,
+                "each in a tuple",
+            ),
+            Wrong(
+                "jvp with one tuple of both",
+                """
+                return jax.jvp(jax.grad(f), (params, v))[1]
+                """,
+                "three things",
+            ),
+            Wrong(
+                "vjp's pair called",
+                """
+                return jax.vjp(jax.grad(f), params)(v)[0]
+                """,
+                "take out the function",
+            ),
+            Wrong(
+                "linearize's pair called",
+                """
+                return jax.linearize(jax.grad(f), params)(v)
+                """,
+                "take out the function",
+            ),
+            Wrong(
+                "grad of grad",
+                """
+                return jax.grad(jax.grad(f))(params) * v
+                """,
+                "a gradient is not one",
+            ),
+            Wrong(
+                "v as a second argument",
+                """
+                return jax.grad(f)(params, v)
+                """,
+                "as a second one",
+            ),
+            Wrong(
+                "shape: all that jvp of f gives",
+                """
+                return jax.jvp(f, (params,), (v,))
+                """,
+                "f and its slope along v",
+            ),
         ],
         [
             """
@@ -373,6 +429,27 @@ EXERCISES = {
                 "stop before",
                 hidden=True,
             ),
+            Wrong(
+                "the length of the product before",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    value = jnp.linalg.norm(v)
+                    v = v / value
+                return value, v
+                """,
+                "the length of the product before",
+            ),
+            Wrong(
+                "matvec taken for a matrix",
+                """
+                for _ in range(num_steps):
+                    v = matvec @ v
+                    v = v / jnp.linalg.norm(v)
+                return v @ matvec @ v, v
+                """,
+                "one of these is a function",
+            ),
         ],
         [
             """
@@ -513,7 +590,6 @@ EXERCISES = {
                 return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
                 """,
                 "each entry",
-                hidden=True,
             ),
             Wrong(
                 "one sign for each vector",
@@ -587,6 +663,44 @@ EXERCISES = {
                 return jnp.mean(samples), jnp.std(samples, ddof=1) / 2
                 """,
                 hidden=True,
+            ),
+            Wrong(
+                "no key",
+                """
+                signs = jax.random.rademacher(num_samples, dim).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "its first argument",
+            ),
+            Wrong(
+                "each vector and its opposite",
+                """
+                half = jax.random.rademacher(key, (-(-num_samples // 2), dim)).astype(float)
+                signs = jnp.concatenate([half, -half])[:num_samples]
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "u and -u give the same",
+            ),
+            Wrong(
+                "each vector twice",
+                """
+                half = jax.random.rademacher(key, (-(-num_samples // 2), dim)).astype(float)
+                signs = jnp.repeat(half, 2, axis=0)[:num_samples]
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "repeat the others",
+            ),
+            Wrong(
+                "matvec taken for a matrix",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jnp.array([u @ matvec @ u for u in signs])
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "one of these is a function",
             ),
         ],
         [
@@ -805,6 +919,94 @@ EXERCISES = {
                 """,
                 "divided by a length",
                 hidden=True,
+            ),
+            Wrong(
+                "jvp without tuples",
+                """
+                z, dz = jax.jvp(predict, params, v)
+                return jax.vjp(predict, params)[1](curvature.hvp(loss, z, dz))[0]
+                """,
+                "each in a tuple",
+            ),
+            Wrong(
+                "vjp's pair called",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict, params)(curvature.hvp(loss, z, dz))[0]
+                """,
+                "take out the function",
+            ),
+            Wrong(
+                "vjp of the outputs",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict(params), params)[1](curvature.hvp(loss, z, dz))[0]
+                """,
+                "is a function, not the value",
+            ),
+            Wrong(
+                "hvp of the loss's value",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict, params)[1](curvature.hvp(loss(z), z, dz))[0]
+                """,
+                "is a function, not the value",
+            ),
+            Wrong(
+                "jvp's pair as the direction",
+                """
+                dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict, params)[1](curvature.hvp(loss, predict(params), dz))[0]
+                """,
+                "returns a pair",
+            ),
+            Wrong(
+                "a tuple pulled back",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict, params)[1]((curvature.hvp(loss, z, dz),))[0]
+                """,
+                "without a tuple around it",
+            ),
+            Wrong(
+                "a second argument of predict",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict, params, curvature.hvp(loss, z, dz))[1](z)[0]
+                """,
+                "has one argument",
+            ),
+            Wrong(
+                "pulled back at the outputs",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict, z)[1](curvature.hvp(loss, z, dz))[0]
+                """,
+                "belongs at the weights",
+            ),
+            Wrong(
+                "pushed twice",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.jvp(predict, (params,), (curvature.hvp(loss, z, dz),))[1]
+                """,
+                "transposed",
+            ),
+            Wrong(
+                "vjp's function multiplied",
+                """
+                z, dz = jax.jvp(predict, (params,), (v,))
+                return jax.vjp(predict, params)[1] @ curvature.hvp(loss, z, dz)
+                """,
+                "one of these is a function",
+            ),
+            Wrong(
+                "three matrices",
+                """
+                jacobian = jax.jacobian(predict)(params)
+                return jacobian.T @ jax.hessian(loss)(predict(params)) @ jacobian @ v
+                """,
+                "dictionaries or lists",
             ),
         ],
         [
