@@ -384,6 +384,101 @@ EXERCISES = {
                 None,
                 hidden=True,
             ),
+            Wrong(
+                "looks at the residual after the step, but for b = 0",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                if not b.any():
+                    return x, 0.0
+                for _ in range(maxiter):
+                    Ap, old = matvec(p), r @ r
+                    alpha = old / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    if r @ r <= tol**2 * (b @ b):
+                        break
+                    p = r + (r @ r) / old * p
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                "the test stands before a step",
+            ),
+            Wrong(
+                "the residual computed anew in each step",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = rr / (p @ Ap)
+                    x = x + alpha * p
+                    r = b - matvec(x)
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                "r is carried along",
+            ),
+            Wrong(
+                "two products a step",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = rr / (p @ matvec(p))
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                "r is carried along",
+            ),
+            Wrong(
+                "two products a step, compiled",
+                """
+                def step(state):
+                    x, r, p, k = state
+                    alpha = (r @ r) / (p @ matvec(p))
+                    new = r - alpha * matvec(p)
+                    return x + alpha * p, new, new + (new @ new) / (r @ r) * p, k + 1
+
+                def unfinished(state):
+                    return (state[3] < maxiter) & (state[1] @ state[1] > tol**2 * (b @ b))
+
+                x, *_ = jax.lax.while_loop(unfinished, step, (0.0 * b, 1.0 * b, 1.0 * b, 0))
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                "4 steps took 9 products",
+            ),
+            Wrong(
+                "matvec taken for a matrix",
+                """
+                x, r, p = jnp.zeros_like(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec @ p
+                    alpha = rr / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                "a function, not a matrix",
+            ),
+            Wrong(
+                "zeros of a vector",
+                """
+                x, r, p = jnp.zeros(b), b, b
+                rr, steps = r @ r, 0
+                while steps < maxiter and rr > tol**2 * (b @ b):
+                    Ap = matvec(p)
+                    alpha = rr / (p @ Ap)
+                    x, r = x + alpha * p, r - alpha * Ap
+                    rr, old = r @ r, rr
+                    p, steps = r + rr / old * p, steps + 1
+                return x, jnp.linalg.norm(b - matvec(x))
+                """,
+                "b is a vector, not a length",
+            ),
         ],
         [
             """
@@ -552,7 +647,7 @@ EXERCISES = {
                     term = term - matvec(term) / scale
                 return total / scale
                 """,
-                "79 are enough",
+                "39 are enough",
             ),
             Wrong(
                 "shape: the sum of its entries",
@@ -644,6 +739,41 @@ EXERCISES = {
                 return total / scale + 0j
                 """,
                 "this is complex",
+            ),
+            Wrong(
+                "a product for nothing, compiled",
+                """
+                def step(state, _):
+                    term, total = state
+                    return (term - matvec(term) / scale, total + term), None
+
+                b = jnp.asarray(b)
+                return jax.lax.scan(step, (b, 0 * b), length=num_terms)[0][1] / scale
+                """,
+                "39 are enough",
+            ),
+            Wrong(
+                "the matrix minus a function",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = (jnp.eye(len(b)) - matvec / scale) @ term
+                    total = total + term
+                return total / scale
+                """,
+                "a function, not a matrix",
+            ),
+            Wrong(
+                "two terms at least",
+                """
+                term = b - matvec(b) / scale
+                total = b + term
+                for _ in range(num_terms - 2):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "num_terms = 1",
             ),
         ],
         [
@@ -890,6 +1020,27 @@ EXERCISES = {
                 """,
                 None,
             ),
+            Wrong(
+                "the key not handed on",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y) + damping * y) / scale
+                return y / scale
+                """,
+                "two things here",
+            ),
+            Wrong(
+                "b changed in place",
+                """
+                y = b
+                for key in keys:
+                    Ay = matvec(y, key)
+                    y += b.copy() - (Ay + damping * y) / scale
+                return y / scale
+                """,
+                "changed b itself",
+            ),
         ],
         [
             """
@@ -1069,6 +1220,110 @@ EXERCISES = {
                 return -cu.cg(matvec, pull, tol=1e-10, maxiter=len(w))[0]
                 """,
                 "Is tol small enough",
+            ),
+            Wrong(
+                "all of the pulls written down, by forward mode",
+                """
+                M = jax.jacfwd(jax.grad(J), 1)(w, t).reshape(len(w), -1)
+                pull = M @ dt.ravel()
+                return -cu.cg(lambda v: cu.hvp(lambda w: J(w, t), w, v), pull, tol=1e-10)[0]
+                """,
+                "all D gradients by all entries of t",
+            ),
+            Wrong(
+                "tol of 1e-6",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
+                matvec = lambda v: cu.hvp(lambda w: J(w, t), w, v)
+                return -cu.cg(matvec, pull, tol=1e-6)[0]
+                """,
+                "Is tol small enough",
+            ),
+            Wrong(
+                "tol of 1e-7",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
+                matvec = lambda v: cu.hvp(lambda w: J(w, t), w, v)
+                return -cu.cg(matvec, pull, tol=1e-7)[0]
+                """,
+                "a residual of 3e-8",
+            ),
+            Wrong(
+                "both things of the solver",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
+                matvec = lambda v: cu.hvp(lambda w: J(w, t), w, v)
+                return -cu.cg(matvec, pull, tol=1e-10)
+                """,
+                "both give two things",
+            ),
+            Wrong(
+                "both things of the derivative",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))
+                matvec = lambda v: cu.hvp(lambda w: J(w, t), w, v)
+                return -cu.cg(matvec, pull, tol=1e-10)[0]
+                """,
+                "both give two things",
+            ),
+            Wrong(
+                "no tuples",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), t, dt)[1]
+                matvec = lambda v: cu.hvp(lambda w: J(w, t), w, v)
+                return -cu.cg(matvec, pull, tol=1e-10)[0]
+                """,
+                "as tuples",
+            ),
+            Wrong(
+                "a value for the function",
+                """
+                pull = jax.jvp(jax.grad(J)(w, t), (t,), (dt,))[1]
+                matvec = lambda v: cu.hvp(lambda w: J(w, t), w, v)
+                return -cu.cg(matvec, pull, tol=1e-10)[0]
+                """,
+                "differentiates a function",
+            ),
+            Wrong(
+                "one change for two points",
+                """
+                pull = jax.jvp(jax.grad(J), (w, t), (dt,))[1]
+                matvec = lambda v: cu.hvp(lambda w: J(w, t), w, v)
+                return -cu.cg(matvec, pull, tol=1e-10)[0]
+                """,
+                "as many changes as points",
+            ),
+            Wrong(
+                "the product of a function of both",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
+                return -cu.cg(lambda v: cu.hvp(J, w, v), pull, tol=1e-10)[0]
+                """,
+                "of the weights alone",
+            ),
+            Wrong(
+                "the product without its vector",
+                """
+                pull = jax.jvp(lambda t: jax.grad(J)(w, t), (t,), (dt,))[1]
+                return -cu.cg(cu.hvp(lambda w: J(w, t), w), pull, tol=1e-10)[0]
+                """,
+                "a function of v",
+            ),
+            Wrong(
+                "the gradient of a gradient",
+                """
+                pull = jax.grad(jax.grad(J), argnums=1)(w, t) * dt
+                return -cu.cg(lambda v: cu.hvp(lambda w: J(w, t), w, v), pull, tol=1e-10)[0]
+                """,
+                "jax.jvp takes its derivative along dt",
+            ),
+            Wrong(
+                "the derivatives by t times dt",
+                """
+                pull = jax.jacobian(jax.grad(J), argnums=1)(w, t) @ dt
+                return -cu.cg(lambda v: cu.hvp(lambda w: J(w, t), w, v), pull, tol=1e-10)[0]
+                """,
+                "the pull has the shape of w",
             ),
         ],
         [
