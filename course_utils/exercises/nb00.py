@@ -130,8 +130,8 @@ def dot_of_bare_arrays(f):
 NO_STEP = "A difference with some h, or 32 bits? jax needs no h."
 MODES = {
     "only defined for scalar-output": "f may have several outputs, and jax.grad is for one.",
-    "argument to VJP function": "A vjp pulls back what has the shape of f(x); v has that of x, and is "
-    "to be pushed forward.",
+    "argument to VJP function": "A vjp pulls back what has the shape of f(x); v has that of x, and "
+    "is to be pushed forward.",
     "jax.jvp must be tuples": "jax.jvp wants two tuples, one of all arguments of f and one of "
     "their directions; here each holds one array.",
     "'tuple' object is not callable": "This calls a pair of results: which part of it is meant?",
@@ -377,7 +377,7 @@ def gradients_in_any_tree(f):
         "Each leaf gets its new axis in front, not behind.": [np.moveaxis(by_W, 0, -1), *right[1:]],
         "Each row is its own loss's: no 1/N.": [leaf / 3 for leaf in right],
     }
-    says = "Wrong for examples of shape (2, 2): the loss may be any function of params, x and y."
+    says = "Wrong for examples of shape (2, 2): loss takes one example, and need not take a batch."
     expect_all_digits(jax.tree.leaves(got), right, says, slips, form=LIKE_PARAMS)
 
 

@@ -444,7 +444,6 @@ def by_more_rows(Phi, t, l2):
 BY_WEIGHTS = {
     SHAPES: "There are D weights: Phi.T @ Phi has shape (D, D), and so has the identity; Phi.T @ t "
     "has (D,).",
-    "'tuple'": "lstsq gives a tuple, and the solution is its first entry.",
 }
 
 

@@ -532,6 +532,11 @@ EXERCISES = {
                 "the loss of one example",
             ),
             Wrong(
+                "the loss's Jacobian for the whole batch",
+                "return jax.jacobian(loss)(params, X, y)",
+                "need not take a batch",
+            ),
+            Wrong(
                 "shape: with the losses",
                 "return jax.vmap(jax.value_and_grad(loss), in_axes=(None, 0, 0))(params, X, y)",
                 "the gradients alone are wanted",
