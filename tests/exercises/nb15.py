@@ -7,6 +7,44 @@ EXERCISES = {
         "def influence_on_loss(X, y, l2, theta, x_t, y_t):",
         [
             Wrong(
+                "shape: residuals times X",
+                """
+                n, d = X.shape
+                G = (X @ theta - y) * X
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(d), (x_t @ theta - y_t) * x_t)
+                return G @ s / n
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
+            Wrong(
+                "shape: one penalty per example",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X.T @ X / n + l2 * np.eye(n), (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
+            Wrong(
+                "shape: inner products of examples in H",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(X @ X.T / n + l2 * np.eye(n), (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
+            Wrong(
+                "shape: inner products of examples in H, by JAX",
+                """
+                n, d = X.shape
+                H = jnp.asarray(X @ X.T / n + l2 * np.eye(n))
+                s = jnp.linalg.solve(H, (x_t @ theta - y_t) * x_t)
+                return (X @ theta - y) * (X @ s) / n
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
+            Wrong(
                 "sign",
                 """
                 n, d = X.shape
@@ -252,24 +290,74 @@ EXERCISES = {
             """
             n = len(y)
             tilted = lambda w, e: jnp.mean(e * 0.5 * (X @ w - y) ** 2) + l2 / 2 * w @ w
-            H = jax.hessian(tilted)(theta, jnp.ones(n))
-            mixed = jax.jacobian(jax.grad(tilted), argnums=1)(theta, jnp.ones(n))
-            slope = jax.grad(lambda w: 0.5 * (x_t @ w - y_t) ** 2)(jnp.asarray(theta))
-            return slope @ jnp.linalg.solve(H, mixed)
+
+            @jax.jit
+            def score(w, ones):
+                mixed = jax.jacobian(jax.grad(tilted), argnums=1)(w, ones)
+                slope = jax.grad(lambda w: 0.5 * (x_t @ w - y_t) ** 2)(w)
+                return slope @ jnp.linalg.solve(jax.hessian(tilted)(w, ones), mixed)
+
+            return score(jnp.asarray(theta), jnp.ones(n))
             """,
             """
-            X, y = jnp.asarray(X, "float32"), jnp.asarray(y, "float32")
             g = jax.vmap(jax.grad(lambda w, x, z: 0.5 * (x @ w - z) ** 2), (None, 0, 0))
-            theta = jnp.asarray(theta, "float32")
-            H = X.T @ X / len(y) + l2 * jnp.eye(X.shape[1], dtype="float32")
-            s = jnp.linalg.solve(H, (x_t @ theta - y_t) * jnp.asarray(x_t, "float32"))
-            return g(theta, X, y) @ s / len(y)
+
+            @jax.jit
+            def score(X, y, theta, x_t):
+                H = X.T @ X / len(y) + l2 * jnp.eye(len(theta), dtype="float32")
+                return g(theta, X, y) @ jnp.linalg.solve(H, (x_t @ theta - y_t) * x_t) / len(y)
+
+            return score(*(jnp.asarray(a, "float32") for a in (X, y, theta, x_t)))
             """,
         ],
     ),
     "15.2": Exercise(
         "def loo_leverage_correction(X, y, l2):",
         [
+            Wrong(
+                "shape: one penalty per example",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(n)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return fitted + h / (1 - h) * (fitted - y)
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
+            Wrong(
+                "shape: inner products of examples in H",
+                """
+                n, d = X.shape
+                H = X @ X.T / n + l2 * np.eye(n)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return fitted + h / (1 - h) * (fitted - y)
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
+            Wrong(
+                "shape: X not transposed in the solve",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X * np.linalg.solve(H, X), axis=1) / n
+                return fitted + h / (1 - h) * (fitted - y)
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
+            Wrong(
+                "n l2 beside the mean",
+                """
+                n, d = X.shape
+                H = X.T @ X / n + n * l2 * np.eye(d)
+                fitted = X @ np.linalg.solve(H, X.T @ y / n)
+                h = np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                return fitted + h / (1 - h) * (fitted - y)
+                """,
+                "not n l2",
+            ),
             Wrong(
                 "the fit itself",
                 """
@@ -484,6 +572,27 @@ EXERCISES = {
     "15.3": Exercise(
         "def predicted_loo(X, y, l2, theta, x_t):",
         [
+            Wrong(
+                "shape: residuals times X",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                G = (p - y) * X
+                return G @ np.linalg.solve(H, p_t * (1 - p_t) * x_t) / n
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
+            Wrong(
+                "shape: one penalty per example",
+                """
+                n, d = X.shape
+                p, p_t = sigma(X @ theta), sigma(x_t @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(n)
+                return (p - y) * (X @ np.linalg.solve(H, p_t * (1 - p_t) * x_t)) / n
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
             Wrong(
                 "sign",
                 """
@@ -759,10 +868,13 @@ EXERCISES = {
                 z = jnp.asarray(X) @ w
                 return jnp.mean(weights * (jax.nn.softplus(z) - y * z)) + l2 / 2 * w @ w
 
-            H = jax.hessian(risk)(theta, jnp.ones(n))
-            mixed = jax.jacobian(jax.grad(risk), argnums=1)(theta, jnp.ones(n))
-            slope = jax.grad(lambda w: jax.nn.sigmoid(x_t @ w))(jnp.asarray(theta))
-            return slope @ jnp.linalg.solve(H, mixed)
+            @jax.jit
+            def changes(w, ones):
+                mixed = jax.jacobian(jax.grad(risk), argnums=1)(w, ones)
+                slope = jax.grad(lambda w: jax.nn.sigmoid(x_t @ w))(w)
+                return slope @ jnp.linalg.solve(jax.hessian(risk)(w, ones), mixed)
+
+            return changes(jnp.asarray(theta), jnp.ones(n))
             """,
             """
             e, n = 1e-4, len(y)
@@ -785,6 +897,37 @@ EXERCISES = {
     "15.4": Exercise(
         "def which_removal(scores, shift, real):",
         [
+            Wrong(
+                "all signs must agree",
+                """
+                same = np.all(np.sign(scores) == np.sign(real))
+                return "fixed-weight" if same else "refit-mean"
+                """,
+                "Near 0 some signs differ in either sense",
+            ),
+            Wrong(
+                "the sign of the intercept",
+                """
+                intercept = check_influence(scores, real).intercept
+                return "fixed-weight" if intercept < 0 else "refit-mean"
+                """,
+                "its sign does not tell",
+            ),
+            Wrong(
+                "the sign of shift",
+                """
+                return "fixed-weight" if shift > 0 else "refit-mean"
+                """,
+                "shift alone",
+            ),
+            Wrong(
+                "the score beside the smallest change, and shift",
+                """
+                off = scores[np.argmin(abs(real))]
+                return "fixed-weight" if abs(off) < abs(off + shift) else "refit-mean"
+                """,
+                "One example",
+            ),
             Wrong(
                 "sign of the shift",
                 """
@@ -816,6 +959,7 @@ EXERCISES = {
                 plain, shifted = np.sum((scores - real) ** 2), np.sum((scores + shift - real) ** 2)
                 return "fixed-weight" if plain < shifted else "refit-mean"
                 """,
+                "in a mean or a sum",
             ),
             Wrong(
                 "a fixed threshold",
@@ -831,12 +975,12 @@ EXERCISES = {
                 close = abs(check_influence(scores, real).slope - 1) < 0.1
                 return "fixed-weight" if close else "refit-mean"
                 """,
-                "it says the same for both",
+                "blind to a constant",
             ),
             Wrong(
                 "always the same",
                 'return "fixed-weight"',
-                "it says the same for both",
+                "blind to a constant",
             ),
             Wrong(
                 "shape: a truth value",
@@ -861,7 +1005,7 @@ EXERCISES = {
                 off = np.mean(scores - real)
                 return "fixed-weight" if abs(off) < abs(off + shift) else "refit-mean"
                 """,
-                "outweigh it in a mean",
+                "in a mean",
             ),
             Wrong(
                 "the score nearest to 0",
@@ -869,6 +1013,7 @@ EXERCISES = {
                 off = scores[np.argmin(abs(real))]
                 return "fixed-weight" if abs(off) < abs(shift) / 2 else "refit-mean"
                 """,
+                "One example",
             ),
             Wrong(
                 "the size of shift without its sign",
@@ -876,7 +1021,7 @@ EXERCISES = {
                 intercept = check_influence(scores, real).intercept
                 return "fixed-weight" if intercept < abs(shift) / 2 else "refit-mean"
                 """,
-                "it has a sign",
+                "shift has a sign",
             ),
             Wrong(
                 "refit_mean",
@@ -925,6 +1070,36 @@ EXERCISES = {
     "15.5": Exercise(
         "def self_influence(X, y, l2, theta):",
         [
+            Wrong(
+                "shape: weights times X in H",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = X.T @ (p * (1 - p) * X) / n + l2 * np.eye(d)
+                return (p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
+            Wrong(
+                "shape: X not transposed in the solve",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                return (p - y) ** 2 * np.sum(X * np.linalg.solve(H, X), axis=1) / n
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
+            Wrong(
+                "shape: inner products of examples in H",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = X @ X.T / n + l2 * np.eye(n)
+                return (p - y) ** 2 * np.sum(X.T * np.linalg.solve(H, X.T), axis=0) / n
+                """,
+                "Shapes do not fit: X has (3, 2), H (2, 2)",
+            ),
             Wrong(
                 "the derivative of the loss once",
                 """
@@ -1165,10 +1340,13 @@ EXERCISES = {
             def loss(w, x, label):
                 return jnp.logaddexp(0, (1 - 2 * label) * (x @ w))
 
-            risk = lambda w: jnp.mean(jax.vmap(loss, (None, 0, 0))(w, X, y)) + l2 / 2 * w @ w
-            H = jax.hessian(risk)(jnp.asarray(theta))
-            G = jax.vmap(jax.grad(loss), (None, 0, 0))(jnp.asarray(theta), X, y)
-            return jnp.diag(G @ jnp.linalg.solve(H, G.T)) / n
+            @jax.jit
+            def own(w):
+                risk = lambda w: jnp.mean(jax.vmap(loss, (None, 0, 0))(w, X, y)) + l2 / 2 * w @ w
+                G = jax.vmap(jax.grad(loss), (None, 0, 0))(w, X, y)
+                return jnp.diag(G @ jnp.linalg.solve(jax.hessian(risk)(w), G.T)) / n
+
+            return own(jnp.asarray(theta))
             """,
             """
             n, found = len(y), []
