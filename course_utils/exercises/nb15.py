@@ -28,8 +28,8 @@ def called(f, X, *args):
             raise
         line = re.sub(r", with gufunc signature \S+", "", line)
         raise AssertionError(
-            f"Shapes do not fit: X has {n, d}, H {d, d}, one number per example ({n},); as a column, "
-            f"({n}, 1), such numbers multiply the rows of X. The error: {line}"
+            f"Shapes do not fit: X has {n, d}, H {d, d}, one number per example ({n},); as a "
+            f"column, ({n}, 1), such numbers multiply the rows of X. The error: {line}"
         ) from error
 
 
