@@ -393,26 +393,6 @@ def response_by_hand(f):
 
 
 @case("4.4")
-def response_of_several(f):
-    M = np.array([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]])
-    K = np.array([[1.0, 0.6], [0.6, 1.0]])
-    J = lambda w, t: jnp.sum(jnp.cosh(w - t[:, 0] @ M)) + 0.5 * w @ K @ w
-    u, dt = np.array([0.4, -1.5]), np.array([[1.0], [-2.0], [0.5]])
-    w = -np.linalg.solve(K, np.sinh(u))
-    t = np.linalg.pinv(M.T) @ (w - u)  # w is the optimum: sinh(u) + K w = 0
-    got = called(f, J, jnp.asarray(w), jnp.asarray(t[:, None]), jnp.asarray(dt))
-    bent = np.diag(np.cosh(u))
-    move = lambda H: np.linalg.solve(H, bent @ M.T @ dt[:, 0])
-    bent_at = lambda w, t: np.diag(np.cosh(w - t @ M))
-    slips = {
-        "H is taken at weights of 0; it belongs at the w given.": move(bent_at(0 * w, t) + K),
-        "H is taken at targets of 0; it belongs at the t given.": move(bent_at(w, 0 * t) + K),
-    }
-    says = "Two weights, targets of shape (3, 1): is H taken by w, at the w and t given?"
-    expect(got, move(bent + K), says, slips, form=MOVE, **WITHIN)
-
-
-@case("4.4")
 def response_of_many_weights(f):
     D, T = 100, 60  # small: this is about the arrays that it makes, not about time
     h, dt = np.logspace(-4, 0, D), np.random.default_rng(0).normal(size=T)
@@ -443,6 +423,26 @@ def response_hidden_by_a_small_residual(f):
         f"For H = diag(1, 1e-4) and a pull of [-1, -3e-8] the relative error is {off:.0e}: there "
         "a residual of 3e-8 leaves the second weight where it is. Is tol small enough?"
     )
+
+
+@case("4.4")
+def response_of_several(f):
+    M = np.array([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]])
+    K = np.array([[1.0, 0.6], [0.6, 1.0]])
+    J = lambda w, t: jnp.sum(jnp.cosh(w - t[:, 0] @ M)) + 0.5 * w @ K @ w
+    u, dt = np.array([0.4, -1.5]), np.array([[1.0], [-2.0], [0.5]])
+    w = -np.linalg.solve(K, np.sinh(u))
+    t = np.linalg.pinv(M.T) @ (w - u)  # w is the optimum: sinh(u) + K w = 0
+    got = called(f, J, jnp.asarray(w), jnp.asarray(t[:, None]), jnp.asarray(dt))
+    bent = np.diag(np.cosh(u))
+    move = lambda H: np.linalg.solve(H, bent @ M.T @ dt[:, 0])
+    bent_at = lambda w, t: np.diag(np.cosh(w - t @ M))
+    slips = {
+        "H is taken at weights of 0; it belongs at the w given.": move(bent_at(0 * w, t) + K),
+        "H is taken at targets of 0; it belongs at the t given.": move(bent_at(w, 0 * t) + K),
+    }
+    says = "Two weights, targets of shape (3, 1): is H taken by w, at the w and t given?"
+    expect(got, move(bent + K), says, slips, form=MOVE, **WITHIN)
 
 
 @case("4.4", hidden=True)
