@@ -12,6 +12,7 @@ import functools
 import inspect
 import linecache
 import os
+import re
 import traceback
 from collections.abc import Callable
 from importlib import import_module, metadata
@@ -164,6 +165,34 @@ def expect_all_digits(
     """
     expect(got, right, says, slips, form=form, rtol=near, atol=near)
     expect(got, right, f"Right to a few digits only. {few}", form=form, rtol=rtol, atol=atol)
+
+
+# what a library's message says where shapes do not fit
+SHAPES = "shape|dimension|broadcast|mismatch|did not match|incompatible|out of bounds"
+
+
+def called(f: Callable, *args, advice: dict, **kwargs):
+    """What ``f`` gives; where it stops with an error that is known, what to do about it.
+
+    Args:
+        f: the answer.
+        *args, **kwargs: what it is given.
+        advice: pattern of the first line of an error: what is said before that line.
+
+    Raises:
+        AssertionError: with the first advice whose pattern is found, and the line.
+    """
+    try:
+        return f(*args, **kwargs)
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
+        line = re.sub(
+            r",? (with gufunc signature \S+|on vectorized function.*)", "", _first_line(error)
+        )
+        line = re.sub(r"\S*<lambda>(\(\))?", "the function", line)
+        for pattern, wanted in advice.items():
+            if re.search(pattern, line):
+                raise AssertionError(f"{wanted} The error: {line}") from error
+        raise
 
 
 def _same(a, b, rtol, atol) -> bool:

@@ -6,29 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils.exercises import case, expect, expect_all_digits
-
-
-def called(f, *args, advice: dict):
-    """What ``f`` gives; where it stops with an error that is known, what to do about it.
-
-    Args:
-        f: the answer.
-        *args: what it is given.
-        advice: part of a message of a library: what is said instead, before that message.
-
-    Raises:
-        AssertionError: with the advice and the first line of the error.
-    """
-    try:
-        return f(*args)
-    except (TypeError, ValueError, AttributeError) as error:
-        told = str(error).strip().partition("\n")[0]
-        hint = next((hint for part, hint in advice.items() if part in told), None)
-        if hint is None:
-            raise
-        raise AssertionError(f"{hint} The error: {told}") from error
-
+from course_utils.exercises import called, case, expect, expect_all_digits
 
 # --- 0.1 · A dot product of trees -----------------------------------------------------------------
 
@@ -36,9 +14,9 @@ def called(f, *args, advice: dict):
 ADD_UP = "Add up within each leaf, and then over the leaves."
 NO_METHODS = "A plain number is a leaf, too, and has no methods: functions of jnp take both."
 TREES = {
-    "for *: 'dict'": "Trees cannot be multiplied; their leaves can.",
+    r"for \*: 'dict'": "Trees cannot be multiplied; their leaves can.",
     "requires ndarray or scalar": "Functions of jnp take leaves, not trees.",
-    "for +: 'int' and 'str'": "sum of a dict goes through its keys: take its leaves.",
+    r"for \+: 'int' and 'str'": "sum of a dict goes through its keys: take its leaves.",
     "'int' object has no": NO_METHODS,
     "'float' object has no": NO_METHODS,
 }

@@ -3,38 +3,14 @@
 Answers are given JAX arrays throughout, but for exercise 1.3, whose loop is NumPy's.
 """
 
-import re
-
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils.exercises import case, expect, expect_all_digits
+from course_utils.exercises import called, case, expect, expect_all_digits
 
 VECTOR = "The weights are one vector, shape (D,)."
 EIGH = {"Eigh?Result|sequence by non-int": "eigh gives two things: curvatures and eigenvectors."}
-SHAPES = "incompatible shapes|same shape|core dimension|broadcast together"
-
-
-def called(f, *args, advice: dict):
-    """What ``f`` gives; where it stops with an error that is known, what to do about it.
-
-    Args:
-        f: the answer.
-        *args: what it is given.
-        advice: pattern of a library's message: what is said instead, before that message.
-
-    Raises:
-        AssertionError: with the advice and the first line of the error.
-    """
-    try:
-        return f(*args)
-    except (TypeError, ValueError) as error:
-        told = str(error).strip().partition("\n")[0]
-        hint = next((hint for part, hint in advice.items() if re.search(part, told)), None)
-        if hint is None:
-            raise
-        told = re.sub(r",? (with gufunc signature \S+|on vectorized function with.*)", "", told)
-        raise AssertionError(f"{hint} The error: {told}") from error
+FITS = "incompatible shapes|same shape|core dimension|broadcast together"
 
 
 def reals(got):
@@ -69,7 +45,7 @@ A_3 = np.array([[4.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 2.0]])  # curvature
 B_3, W_3 = np.array([1.0, -2.0, 0.5]), np.array([3.0, 0.0, -1.0])
 
 
-ANY_D = EIGH | {SHAPES: "A has shape (D, D), b and w0 have (D,), for any D."}
+ANY_D = EIGH | {FITS: "A has shape (D, D), b and w0 have (D,), for any D."}
 
 
 def after(f, A, b, w0, step_size, k):
@@ -334,7 +310,7 @@ def bowl(Phi, t):
 
 ENDS = EIGH | {
     "'tuple'": "lstsq gives a tuple, and the solution is its first entry.",
-    SHAPES: "A has shape (D, D), b and w0 have (D,), for any D.",
+    FITS: "A has shape (D, D), b and w0 have (D,), for any D.",
 }
 
 
@@ -442,7 +418,7 @@ def by_more_rows(Phi, t, l2):
 
 
 BY_WEIGHTS = {
-    SHAPES: "There are D weights: Phi.T @ Phi has shape (D, D), and so has the identity; Phi.T @ t "
+    FITS: "There are D weights: Phi.T @ Phi has shape (D, D), and so has the identity; Phi.T @ t "
     "has (D,).",
 }
 

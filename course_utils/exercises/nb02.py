@@ -1,28 +1,16 @@
 """Exercises of notebook 2: conditioning and double descent."""
 
 import itertools
-import re
 
 import numpy as np
 
 from course_utils import dynamics
-from course_utils.exercises import case, expect
+from course_utils.exercises import SHAPES, called, case, expect
 
 
-def called(f, *args, shapes):
-    """What ``f`` gives; where it stops because shapes do not fit, ``shapes`` says which would.
-
-    Raises:
-        AssertionError: with ``shapes`` and the first line of the error.
-    """
-    try:
-        return f(*args)
-    except (ValueError, TypeError, IndexError) as error:
-        told = str(error).strip().partition("\n")[0]
-        if not re.search("shape|dimension|broadcast|mismatch|did not match|out of bounds", told):
-            raise
-        told = re.sub(r", with gufunc signature \S+", "", told)
-        raise AssertionError(f"Shapes do not fit. {shapes} The error: {told}") from error
+def with_shapes(f, *args, shapes):
+    """What ``f`` gives; where it stops because shapes do not fit, ``shapes`` says which would."""
+    return called(f, *args, advice={SHAPES: f"Shapes do not fit. {shapes}"})
 
 
 def both(got, X, T):
@@ -40,7 +28,7 @@ def both(got, X, T):
 def standardized(f, X, T):
     D = X.shape[1]
     shapes = f"The mean and the deviation have shape ({D},), one number per column of X_train."
-    return both(called(f, X.copy(), T.copy(), shapes=shapes), X, T)
+    return both(with_shapes(f, X.copy(), T.copy(), shapes=shapes), X, T)
 
 
 @case("2.1")
@@ -190,7 +178,7 @@ def whitened(f, X, T):
         f"are multiplied by; mean and h have ({D},)."
     )
     try:
-        Z, S = both(called(f, X.copy(), T.copy(), shapes=shapes), X, T)
+        Z, S = both(with_shapes(f, X.copy(), T.copy(), shapes=shapes), X, T)
     except np.linalg.LinAlgError as error:
         raise AssertionError(
             "A matrix has no inverse or no root here. The covariance of the training rows has "
@@ -340,7 +328,7 @@ def fit(f, Phi, t):
         f"({K},) and Qt {K, D}, before any are left out; w should have shape ({D},)."
     )
     try:
-        return called(f, Phi.copy(), t.copy(), shapes=shapes)
+        return with_shapes(f, Phi.copy(), t.copy(), shapes=shapes)
     except np.linalg.LinAlgError as error:
         if "ingular" not in str(error):
             raise

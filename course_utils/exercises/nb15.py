@@ -1,11 +1,10 @@
 """Exercises of notebook 15: influence functions."""
 
 import functools
-import re
 
 import numpy as np
 
-from course_utils.exercises import case, expect
+from course_utils.exercises import SHAPES, called, case, expect
 
 # Answers in 32 bits pass too; the slips lie further apart than this.
 told = functools.partial(expect, rtol=1e-4, atol=1e-6)
@@ -13,24 +12,14 @@ ONE_EACH = "One number per training example: shape (n,)."
 BENDS = "This is taken at the moved parameters, where it bends; (15.3) is its slope times the move."
 
 
-def called(f, X, *args):
-    """What ``f`` gives; where it stops because shapes do not fit, the shapes that would.
-
-    Raises:
-        AssertionError: with the shapes and the first line of the error.
-    """
+def with_shapes(f, X, *args):
+    """What ``f`` gives; where it stops because shapes do not fit, the shapes that would."""
     n, d = X.shape
-    try:
-        return f(X, *args)
-    except (ValueError, TypeError, IndexError) as error:
-        line = str(error).strip().partition("\n")[0]
-        if not re.search("shape|dimension|broadcast|incompatible|out of bounds", line):
-            raise
-        line = re.sub(r", with gufunc signature \S+", "", line)
-        raise AssertionError(
-            f"Shapes do not fit: X has {n, d}, H {d, d}, one number per example ({n},); as a "
-            f"column, ({n}, 1), such numbers multiply the rows of X. The error: {line}"
-        ) from error
+    fit = (
+        f"Shapes do not fit: X has {n, d}, H {d, d}, one number per example ({n},); as a column, "
+        f"({n}, 1), such numbers multiply the rows of X."
+    )
+    return called(f, X, *args, advice={SHAPES: fit})
 
 
 def sigma(z):
@@ -68,7 +57,7 @@ def first_order(measured, n):
 
 
 def scores_of_each(f, X, y, l2, theta, x_t, y_t, right, says, slips=None):
-    got = called(f, X, y, l2, theta, x_t, y_t)
+    got = with_shapes(f, X, y, l2, theta, x_t, y_t)
     told(got, right, says, slips, form=ONE_EACH)
 
 
@@ -227,7 +216,7 @@ def loo_by_hand(f):
         "18/19 and 2."
     )
     slips = loo_slips(ROWS, y, 1.0, right)
-    told(called(f, ROWS, y, 1.0), right, says, slips, form="One prediction per example.")
+    told(with_shapes(f, ROWS, y, 1.0), right, says, slips, form="One prediction per example.")
 
 
 @case("15.2")
@@ -236,7 +225,7 @@ def loo_is_the_refit(f):
     X, y = draw.normal(size=(12, 3)), draw.normal(size=12)
     right = ridge_without_each(X, y, 0.1)
     says = "A refit predicts something else. Leverage: h_ii = x_i' H^-1 x_i / n, with l2 in H?"
-    told(called(f, X, y, 0.1), right, says, loo_slips(X, y, 0.1, right))
+    told(with_shapes(f, X, y, 0.1), right, says, loo_slips(X, y, 0.1, right))
 
 
 @case("15.2", hidden=True)
@@ -245,14 +234,14 @@ def loo_of_other_shapes(f):
     for n, d, l2 in [(20, 5, 0.02), (9, 14, 0.3)]:
         X, y = draw.normal(size=(n, d)), draw.normal(size=n)
         says = f"Wrong for {n} examples of {d} features: n is their number, len(y)."
-        told(called(f, X, y, l2), ridge_without_each(X, y, l2), says)
+        told(with_shapes(f, X, y, l2), ridge_without_each(X, y, l2), says)
 
 
 @case("15.2", hidden=True)
 def loo_of_an_example_that_nobody_resembles(f):
     X, y, l2 = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 2.0, 1.0]), 0.03
     says = "The last example alone has its feature: without it the prediction there is 0."
-    told(called(f, X, y, l2), ridge_without_each(X, y, l2), says)
+    told(with_shapes(f, X, y, l2), ridge_without_each(X, y, l2), says)
 
 
 # --- 15.3 · What will the probability do? ---------------------------------------------------------
@@ -333,7 +322,7 @@ def chances_by_hand(f):
         "example x = [2, 1] the changes are 3/16, 1/16 and -1/4."
     )
     slips = chance_slips(ROWS, y, 0.25, theta, x_t, right)
-    told(called(f, ROWS, y, 0.25, theta, x_t), right, says, slips, form=ONE_EACH)
+    told(with_shapes(f, ROWS, y, 0.25, theta, x_t), right, says, slips, form=ONE_EACH)
 
 
 @case("15.3")
@@ -345,7 +334,7 @@ def chances_are_slopes_of_the_refits(f):
         "change."
     )
     slips = chance_slips(X, y, 0.1, theta, x_t, right)
-    told(called(f, X, y, 0.1, theta, x_t), right, says, slips, form=ONE_EACH)
+    told(with_shapes(f, X, y, 0.1, theta, x_t), right, says, slips, form=ONE_EACH)
 
 
 @case("15.3", hidden=True)
@@ -353,14 +342,14 @@ def chances_of_other_shapes(f):
     for seed, n, d in [(31, 15, 3), (32, 6, 9)]:
         X, y, theta, x_t = two_classes(seed, n, d, 0.3)
         says = f"Wrong for {n} examples of {d} features: n is their number, len(y)."
-        told(called(f, X, y, 0.3, theta, x_t), chance_without_each(X, y, 0.3, x_t), says)
+        told(with_shapes(f, X, y, 0.3, theta, x_t), chance_without_each(X, y, 0.3, x_t), says)
 
 
 @case("15.3", hidden=True)
 def chances_of_a_test_example_without_ink(f):
     X, y, theta, x_t = two_classes(33, 15, 3, 0.2)
     says = "A test example of zeros has probability 1/2 whatever theta is: nothing can change it."
-    told(called(f, X, y, 0.2, theta, 0 * x_t), np.zeros(15), says)
+    told(with_shapes(f, X, y, 0.2, theta, 0 * x_t), np.zeros(15), says)
 
 
 # --- 15.4 · Which refit was it? -------------------------------------------------------------------
@@ -587,7 +576,7 @@ def own_losses_by_hand(f):
         "5/24 and 1/3."
     )
     slips = own_slips(ROWS, y, 0.25, theta, right)
-    told(called(f, ROWS, y, 0.25, theta), right, says, slips, form=ONE_EACH)
+    told(with_shapes(f, ROWS, y, 0.25, theta), right, says, slips, form=ONE_EACH)
 
 
 @case("15.5")
@@ -596,7 +585,7 @@ def own_losses_are_slopes_of_the_refits(f):
     right = own_rises(X, y, 0.1)
     says = "A refit with the example a little lighter disagrees."
     slips = own_slips(X, y, 0.1, theta, right)
-    told(called(f, X, y, 0.1, theta), right, says, slips, form=ONE_EACH)
+    told(with_shapes(f, X, y, 0.1, theta), right, says, slips, form=ONE_EACH)
 
 
 @case("15.5", hidden=True)
@@ -604,7 +593,7 @@ def own_losses_of_other_shapes(f):
     for seed, n, d in [(51, 24, 3), (52, 5, 8)]:
         X, y, theta, _ = two_classes(seed, n, d, 0.2)
         says = f"Wrong for {n} examples of {d} features: n is their number, len(y)."
-        told(called(f, X, y, 0.2, theta), own_rises(X, y, 0.2), says)
+        told(with_shapes(f, X, y, 0.2, theta), own_rises(X, y, 0.2), says)
 
 
 @case("15.5", hidden=True)
@@ -614,4 +603,4 @@ def own_losses_of_copies(f):
     X, y = np.tile(X, (2, 1)), np.tile(y, 2)
     theta = logistic(X, y, 0.05, np.ones(24))
     says = "Wrong where each example occurs twice and one is all zeros, which gives it 0."
-    told(called(f, X, y, 0.05, theta), own_rises(X, y, 0.05), says)
+    told(with_shapes(f, X, y, 0.05, theta), own_rises(X, y, 0.05), says)

@@ -61,11 +61,6 @@ EXERCISES = {
             ),
             Wrong("the dense product", "return jax.hessian(f)(params) @ v", "may be dictionaries"),
             Wrong(
-                "jvp without tuples",
-                "return jax.jvp(jax.grad(f), params, v)[1]",
-                "must be tuples or lists",
-            ),
-            Wrong(
                 "a central difference quotient",
                 """
                 move = lambda s: jax.grad(f)(trees.add_scaled(params, s, v))

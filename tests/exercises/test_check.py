@@ -1,5 +1,6 @@
 """What a student reads after an attempt, and what a grader sees."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -209,6 +210,19 @@ def test_a_few_digits_are_told_from_a_wrong_number():
             exercises.expect_all_digits(got, 1.0, "Wrong.", few="Round?")
         assert str(caught.value) == message
     exercises.expect_all_digits(1 + 1e-12, 1.0, "Wrong.")
+
+
+def test_a_known_error_is_told_with_advice_and_others_pass_through():
+    advice = {exercises.SHAPES: "w has shape (3,).", "scalar-output": "One number."}
+    with pytest.raises(AssertionError, match=r"^w has shape \(3,\)\. The error: .*broadcast"):
+        exercises.called(lambda x, y: x + y, np.ones(3), y=np.ones(2), advice=advice)
+    with pytest.raises(AssertionError, match=r"dimension 0 \(size 2 is different from 3\)$"):
+        exercises.called(np.matmul, np.ones((2, 3)), np.ones(2), advice=advice)
+    with pytest.raises(AssertionError, match="^One number. The error: Gradient only defined"):
+        exercises.called(jax.grad(lambda x: x), jnp.ones(2), advice=advice)
+    with pytest.raises(KeyError):
+        exercises.called({}.__getitem__, "shape", advice=advice)
+    assert exercises.called(lambda x: x, 3, advice=advice) == 3
 
 
 def test_an_exercise_that_the_package_lacks_says_what_to_do(capsys):
