@@ -213,7 +213,7 @@ def test_a_few_digits_are_told_from_a_wrong_number():
 
 
 def test_a_known_error_is_told_with_advice_and_others_pass_through():
-    advice = {exercises.SHAPES: "w has shape (3,).", "scalar-output": "One number."}
+    advice = {"scalar-output": "One number.", exercises.SHAPES: "w has shape (3,)."}
     with pytest.raises(AssertionError, match=r"^w has shape \(3,\)\. The error: .*broadcast"):
         exercises.called(lambda x, y: x + y, np.ones(3), y=np.ones(2), advice=advice)
     with pytest.raises(AssertionError, match=r"dimension 0 \(size 2 is different from 3\)$"):
