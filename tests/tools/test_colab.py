@@ -166,8 +166,8 @@ def test_the_package_keeps_its_contract_on_colabs_versions(colab, published):
         [colab, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir=.", "--confcutdir=tests"]
         + ["-p", "no:cacheprovider", "-n", "2", "tests/engine/test_contract.py"],
         cwd=published,
-        env=environ(PYTHONPATH=str(published)),
+        env=environ(PYTHONPATH=os.pathsep.join(map(str, [published, published / "tests/helpers"]))),
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout[-6000:]
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
