@@ -13,6 +13,17 @@ import turns
 
 jax.config.update("jax_enable_x64", True)
 
+TOGETHER = 2000  # compiled programs: each takes memory maps, of which a process may have 65,530
+_compiled = []  # an entry for each program since the last were dropped
+
+
+def _count(event, seconds, **about):
+    if event.endswith("backend_compile_duration"):  # also of what the cache on disk had
+        _compiled.append(event)
+
+
+jax.monitoring.register_event_duration_secs_listener(_count)
+
 
 def pytest_report_header(config):
     """Which day's turn it is, for who wants the same samples again."""
@@ -37,3 +48,20 @@ def settings_are_put_back():
     np.set_printoptions(**printing)
     if style is not None and dict(sys.modules["matplotlib"].rcParams) != style:
         sys.modules["matplotlib"].rcParams.update(style)
+
+
+@pytest.fixture(autouse=True)
+def programs_are_dropped():
+    """Let go of compiled programs now and then: with all of them a process ends in a crash."""
+    yield
+    if len(_compiled) > TOGETHER:
+        jax.clear_caches()
+        _compiled.clear()
+
+
+@pytest.fixture
+def quick_compilation(request, monkeypatch):
+    """Leave out XLA's costly optimisations, also in processes that a test starts."""
+    if not request.node.get_closest_marker("optimised"):
+        jax.config.update("jax_disable_most_optimizations", True)
+        monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")

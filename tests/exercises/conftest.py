@@ -5,7 +5,6 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def exact_products_compiled_quickly():
-    jax.config.update("jax_disable_most_optimizations", True)
+def exact_products(quick_compilation):
     with jax.default_matmul_precision("highest"):
         yield
