@@ -1,4 +1,4 @@
-r"""Data: small real sets that ship with scikit-learn, seeded synthetic ones, and MNIST.
+r"""Data: small real sets, of scikit-learn and of MNIST, seeded synthetic ones, and all of MNIST.
 
 Everything is NumPy, and ``X, y = digits()`` unpacks it. Rows of a real set come in the order of
 ``np.random.default_rng(seed).permutation(n)``, so that the first rows can be the training set
@@ -12,6 +12,7 @@ import os
 import struct
 import zlib
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +51,48 @@ def digits(*, classes: Sequence[int] | None = None, seed: int | None = 0) -> Dat
 
     X, y = load_digits(return_X_y=True)
     return _permuted(*_select(X / 16.0, y, classes), seed)
+
+
+def mnist_small(
+    *, classes: Sequence[int] | None = None, per_class: int = 200, seed: int | None = 0
+) -> Data:
+    """2,000 handwritten digits of 28 x 28 pixels, 200 of each, from a file of this package.
+
+    They are the first ``per_class`` of each digit among the 10,000 *test* images of MNIST, in the
+    published order; the file holds 500 each of 3 and 8 and 200 of every other digit. So whoever
+    trains on them cannot test on ``mnist("test")``: keep some of these rows instead (``split``).
+
+    Args:
+        classes: keep these digits alone, as in ``digits``.
+        per_class: images of each digit, at most 200; 500 with ``classes=(3, 8)``, or one of them.
+        seed: of the permutation of the rows; None keeps the published order.
+
+    Returns:
+        ``X`` (n, 784): pixels / 255 in float32, between 0 and 1. ``y`` (n,): labels as in
+        ``digits``. ``X.reshape(-1, 28, 28)`` shows them.
+
+    Raises:
+        ValueError: if ``classes`` is as ``digits`` refuses it, or ``per_class`` is no whole number
+            between 1 and what the file has of each digit asked for.
+
+    Source:
+        LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document
+        recognition", 1998. Yann LeCun and Corinna Cortes hold the copyright of MNIST and make it
+        available under CC BY-SA 3.0 (https://creativecommons.org/licenses/by-sa/3.0/); the file is
+        a selection of their images, unchanged, under the same licence.
+    """
+    file = resources.files(__package__) / "mnist_small.npz"
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+        images, labels = stored["images"], stored["labels"].astype(int)
+    wanted = range(10) if classes is None else list(classes)
+    fewest = min((int((labels == c).sum()) for c in wanted if c in labels), default=0)
+    X, y = _select(images.reshape(len(images), -1), labels, classes)
+    if isinstance(per_class, bool) or per_class not in range(1, fewest + 1):
+        raise ValueError(
+            f"per_class must be a whole number from 1 to {fewest} for these digits: got {per_class}"
+        )
+    first = np.sort(np.concatenate([np.flatnonzero(y == c)[:per_class] for c in np.unique(y)]))
+    return _permuted(X[first].astype(np.float32) / np.float32(255), y[first], seed)
 
 
 def breast_cancer(*, raw: bool = False, seed: int | None = 0) -> Data:

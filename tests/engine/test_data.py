@@ -1,13 +1,16 @@
 """The data: recipes written out a second time, known counts and laws, and damaged files."""
 
 import gzip
+import hashlib
 import http.client
 import os
+import shutil
 import struct
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -15,8 +18,10 @@ import scipy.stats
 import sklearn.datasets
 
 from course_utils import data
+from course_utils.cli.setup_venv import ROOT
 
-REAL = {"digits": data.digits, "breast_cancer": data.breast_cancer, "diabetes": data.diabetes}
+NAMED = {"digits": data.digits, "breast_cancer": data.breast_cancer, "diabetes": data.diabetes}
+REAL = {**NAMED, "mnist_small": data.mnist_small}
 
 
 # Real data
@@ -88,7 +93,7 @@ def test_raw_data_keep_their_units():
 
 
 def test_there_is_a_name_for_every_feature():
-    for name, load in REAL.items():
+    for name, load in NAMED.items():
         names = data.feature_names(name)
         assert len(names) == load().X.shape[1]
         assert all(type(feature) is str for feature in names)
@@ -102,6 +107,77 @@ def test_split_trains_on_the_first_rows():
     np.testing.assert_array_equal(train.y, y[:1437])
     np.testing.assert_array_equal(test.X, X[1437:])
     np.testing.assert_array_equal(test.y, y[1437:])
+
+
+# The labels with which the test set of MNIST begins, as many tutorials print them.
+FIRST_LABELS = [7, 2, 1, 0, 4, 1, 4, 9, 5, 9, 0, 6, 9, 0, 1, 5, 9, 7, 3, 4]
+
+
+def test_mnist_small_has_200_images_of_every_digit():
+    X, y = data.mnist_small()
+    assert X.shape == (2000, 784) and X.dtype == np.float32
+    assert X.min() == 0 and X.max() == 1
+    assert np.issubdtype(y.dtype, np.integer)
+    assert np.bincount(y).tolist() == [200] * 10
+    levels = X.astype(float) * 255  # float32 has 24 bits: a level of 255 is right to 2e-5
+    np.testing.assert_allclose(levels, np.rint(levels), atol=2e-5)
+
+
+def test_mnist_small_begins_as_the_published_test_set_does():
+    X, y = data.mnist_small(seed=None)
+    assert y[: len(FIRST_LABELS)].tolist() == FIRST_LABELS
+    # Every published image was scaled to a box of 20 x 20, and its centre of mass moved to the
+    # middle of 28 x 28 by whole pixels: it lies within half a pixel of (14, 14).
+    images = X.reshape(-1, 28, 28).astype(float)
+    mass, at = images.sum(axis=(1, 2)), np.arange(28)
+    rows, columns = images.sum(axis=2) @ at / mass, images.sum(axis=1) @ at / mass
+    assert np.abs(np.array([rows, columns]) - 14).max() <= 0.5
+    for profile in (images.any(axis=2), images.any(axis=1)):
+        longest = [np.ptp(np.flatnonzero(inked)) + 1 for inked in profile]
+        assert max(longest) == 20
+
+
+def test_the_file_of_mnist_small_holds_what_was_put_in():
+    with resources.files("course_utils").joinpath("mnist_small.npz").open("rb") as stream:
+        assert len(stream.read()) < 600_000
+        stream.seek(0)
+        stored = dict(np.load(stream, allow_pickle=False))
+    images, labels = stored["images"], stored["labels"]
+    assert images.shape == (2600, 28, 28) and images.dtype == labels.dtype == np.uint8
+    assert np.bincount(labels).tolist() == [500 if d in (3, 8) else 200 for d in range(10)]
+    assert hashlib.sha256(images.tobytes()).hexdigest()[:16] == "5d0911d0c70bfbcd"
+    assert hashlib.sha256(labels.tobytes()).hexdigest()[:16] == "2929557725696bbf"
+
+
+def test_there_are_500_threes_and_eights_and_fewer_are_the_first_of_them():
+    X, y = data.mnist_small(classes=(8, 3), per_class=500, seed=None)
+    assert X.shape == (1000, 784) and np.bincount(y).tolist() == [500, 500]
+    assert y[0] == 1  # a 3 comes first
+    few = data.mnist_small(classes=(8, 3), per_class=7, seed=None)
+    for label in (0, 1):
+        np.testing.assert_array_equal(few.X[few.y == label], X[y == label][:7])
+    every = data.mnist_small(seed=None)
+    np.testing.assert_array_equal(every.X[every.y == 3], X[y == 1][:200])
+
+
+def test_the_wheel_of_the_package_holds_mnist_small(tmp_path):
+    pytest.importorskip("setuptools", minversion="77")
+    source, wheels = tmp_path / "source", tmp_path / "wheels"
+    wheels.mkdir()
+    files = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "course_utils", source / "course_utils", ignore=files)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, wheels], cwd=source, check=True)
+    (wheel,) = wheels.iterdir()
+    # from the wheel itself, unpacked by nobody: a package may be imported from a zip file
+    code = "from course_utils import data; print(data.__file__); print(data.mnist_small().X.sum())"
+    env = dict(os.environ, PYTHONPATH=str(wheel))
+    printed = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=env)
+    path, total = printed.decode().split()
+    assert str(wheel) in path
+    np.testing.assert_allclose(float(total), data.mnist_small().X.sum(), rtol=1e-6)
 
 
 def test_numpy_is_all_that_importing_the_module_needs():
@@ -325,6 +401,11 @@ def test_the_full_size_files_have_their_published_counts(split, size, ones):
     X, y = data.mnist(split)
     assert X.shape == (size, 784) and X.min() == 0 and X.max() == 1
     assert (y == 1).sum() == ones
+    if split == "test":
+        rows = np.sort(np.concatenate([np.flatnonzero(y == digit)[:200] for digit in range(10)]))
+        small = data.mnist_small(seed=None)
+        np.testing.assert_array_equal(small.X, X[rows])
+        np.testing.assert_array_equal(small.y, y[rows])
 
 
 # Refusals
@@ -336,6 +417,15 @@ def test_the_full_size_files_have_their_published_counts(split, size, ones):
         (lambda: data.digits(classes=()), "classes is empty"),
         (lambda: data.digits(classes=(1, 12)), "unknown class 12: choose from"),
         (lambda: data.digits(classes=(3, 3)), r"repeats a class: \[3, 3\]"),
+        (lambda: data.mnist_small(classes=()), "classes is empty"),
+        (lambda: data.mnist_small(classes=(3, 12)), "unknown class 12: choose from"),
+        (lambda: data.mnist_small(classes=(8, 8)), r"repeats a class: \[8, 8\]"),
+        (lambda: data.mnist_small(per_class=201), "from 1 to 200 for these digits: got 201"),
+        (lambda: data.mnist_small(classes=(3, 4), per_class=201), "from 1 to 200 for these"),
+        (lambda: data.mnist_small(classes=(3, 8), per_class=501), "from 1 to 500 for these"),
+        (lambda: data.mnist_small(per_class=0), "from 1 to 200 for these digits: got 0"),
+        (lambda: data.mnist_small(per_class=2.5), "whole number from 1 to 200"),
+        (lambda: data.mnist_small(per_class=True), "whole number from 1 to 200"),
         (lambda: data.feature_names("iris"), "no data set 'iris'"),
         (lambda: data.mnist("validation"), "'train' or 'test': got 'validation'"),
         (lambda: data.split(np.ones((4, 2)), np.ones(4), 0), "between 1 and 3: got 0"),
