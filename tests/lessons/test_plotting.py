@@ -2,11 +2,13 @@
 
 import base64
 import io
+from xml.etree import ElementTree
 
 import matplotlib
 
 matplotlib.use("agg")
 
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -26,12 +28,14 @@ def line(fig, slope=1.0):
     fig.subplots().plot([0, 1], [0, slope])
 
 
-def test_show_displays_one_png_with_its_alt_text(displayed):
-    plotting.show(plotting.draw(line), alt="A rising line.")
+def test_show_displays_one_png_with_its_alt_text_twice_as_fine_as_it_is_shown(displayed):
+    plotting.show(plotting.draw(line, figsize=(6.0, 3.5)), alt="A rising line.")
     ((data, kwargs),) = displayed
-    assert kwargs == {"raw": True, "metadata": {"image/png": {"alt": "A rising line."}}}
+    about = {"alt": "A rising line.", "width": 600}
+    assert kwargs == {"raw": True, "metadata": {"image/png": about}}
     assert data["text/plain"] == "Figure: A rising line."
-    assert imread(io.BytesIO(base64.b64decode(data["image/png"]))).ndim == 3
+    picture = imread(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert picture.shape[1] == 1200, "two pixels for each that is shown"
 
 
 def test_show_closes_the_figure_so_that_the_front_end_does_not_show_it_again(displayed):
@@ -50,6 +54,60 @@ def test_show_refuses_an_empty_alt_text(displayed):
 def test_a_drawing_gives_the_same_bytes_twice_and_others_for_other_values():
     first, again, other = (plotting.png(plotting.draw(line, slope=s)) for s in (1.0, 1.0, 2.0))
     assert first == again != other
+
+
+def test_a_quick_picture_has_the_size_and_almost_the_colours_of_a_careful_one():
+    careful, quick = (
+        imread(io.BytesIO(plotting.png(plotting.draw(line), quick=quick))) for quick in (0, 1)
+    )
+    assert careful.shape == quick.shape
+    assert np.abs(careful - quick).max() < 0.2 and np.abs(careful - quick).mean() < 1e-3
+
+
+def test_a_table_is_shown_as_html_and_says_the_same_as_text(displayed):
+    rows = [["CG", 1437, 1e-9], ["<b>", jnp.int32(-3), jnp.float32(-0.25)], ["λ & δ", None, True]]
+    plotting.table(rows, ["solver", "steps", "residual"], caption="Two & more")
+    ((data, kwargs),) = displayed
+    assert kwargs == {"raw": True}
+    assert data["text/plain"].split("\n") == [
+        "Two & more",
+        "solver  steps  residual",
+        "------  -----  --------",
+        "CG      1,437      1e-9",
+        "<b>        −3     −0.25",
+        "λ & δ              True",
+    ]
+    tree = ElementTree.fromstring(data["text/html"])
+    cells = [[cell.text or "" for cell in row] for row in tree.iter("tr")]
+    assert cells == [
+        ["solver", "steps", "residual"],
+        ["CG", "1,437", "1e-9"],
+        ["<b>", "−3", "−0.25"],
+        ["λ & δ", "", "True"],
+    ]
+    assert tree.find("caption").text == "Two & more"
+    assert [cell.get("scope") for cell in tree.iter("th")] == ["col"] * 3 + ["row"] * 3
+    sides = [cell.get("style").split()[-1] for cell in tree.find("tbody")[0]]
+    assert sides == ["left", "right", "right"]
+
+
+def test_each_column_of_a_table_may_have_its_format(displayed):
+    plotting.table([[0.123456, 0.5, 2.0]], ["a", "b", "c"], formats=[".2f", ".0%", ""])
+    assert displayed[0][0]["text/plain"].split("\n")[-1] == "0.12  50%  2.0"
+
+
+@pytest.mark.parametrize(
+    ("rows", "heads", "formats", "words"),
+    [
+        ([], ["a"], "", "a table needs rows and heads: got 0 and 1"),
+        ([[1, 2], [3]], ["a", "b"], "", r"row 1 has 1 cells for 2 heads: \[3\]"),
+        ([[1, 2]], ["a", "b"], [".1f"], "1 formats for 2 heads"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(displayed, rows, heads, formats, words):
+    with pytest.raises(ValueError, match=words):
+        plotting.table(rows, heads, formats=formats)
+    assert not displayed
 
 
 def test_every_role_differs_from_every_other_without_its_colour():
