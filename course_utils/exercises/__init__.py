@@ -26,6 +26,7 @@ PASSED = "passed"
 NOT_ATTEMPTED = "not attempted"
 
 _results: dict[str, str] = {}  # exercise: what check said of it last
+_predictions: dict[str, str] = {}  # what it is about: what the reader chose or wrote
 
 
 class NoSuchExercise(LookupError):
@@ -72,13 +73,46 @@ def hidden_tests(name: str, answer: Callable) -> None:
         case(answer)
 
 
+def predict(about: str, *choices: str):
+    """Ask for a prediction: buttons, or a line to write on; ``summary`` repeats what was said.
+
+    It is the reader's own: no answer is stored with it, and nothing is graded. Where no kernel
+    runs, the choices are shown as text.
+
+    Args:
+        about: what is predicted, in a few words: ``summary`` names it so.
+        *choices: two or more, of which one is chosen; none for a line to write on.
+
+    Returns:
+        A widget to display: let the call be the last line of its cell.
+
+    Raises:
+        ValueError: if ``about`` is empty, or there is one choice only, or one that is there twice.
+    """
+    from course_utils.widgets import Prediction
+
+    def keep(said: str) -> None:
+        _predictions.pop(about, None)
+        if said:
+            _predictions[about] = said
+
+    return Prediction(about, choices, keep=keep, said=_predictions.get(about, ""))
+
+
 def summary() -> None:
-    """Print how many of the exercises checked so far pass, and what the others lack."""
+    """Print how many of the exercises checked so far pass, what the others lack, and predictions.
+
+    Predictions are those of the reader, from ``predict``; without any, none are mentioned.
+    """
     passed = sum(word == PASSED for word in _results.values())
     print(f"{passed} of {len(_results)} exercises pass.")
     for name, word in _results.items():
         if word != PASSED:
             print(f"  Exercise {name}: {word}")
+    if _predictions:
+        print("You predicted:")
+    for about, said in _predictions.items():
+        print(f"  {about}: {said}")
 
 
 # --- for modules of cases -------------------------------------------------------------------------

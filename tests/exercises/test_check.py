@@ -11,6 +11,7 @@ from course_utils import exercises
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     monkeypatch.setattr(exercises, "_results", {})
+    monkeypatch.setattr(exercises, "_predictions", {})
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
 
 
@@ -95,6 +96,23 @@ def test_the_summary_counts_and_names_what_is_left(capsys):
     assert capsys.readouterr().out == (
         "1 of 2 exercises pass.\n  Exercise 1.2: not yet. Twice three is six.\n"
     )
+
+
+def test_the_summary_repeats_what_was_predicted_and_no_more(capsys):
+    exercises.predict("not answered", "yes", "no")
+    exercises.predict("the largest step", "rings", "explodes").control.value = "rings"
+    exercises.predict("the slope").control.value = "about 3"
+    exercises.predict("taken back").control.value = "2"
+    exercises.predict("taken back").control.value = " "
+    exercises.summary()
+    assert capsys.readouterr().out == (
+        "0 of 0 exercises pass.\nYou predicted:\n  the largest step: rings\n  the slope: about 3\n"
+    )
+
+
+def test_a_prediction_stands_there_again_when_its_cell_is_run_again():
+    exercises.predict("the largest step", "rings", "explodes").control.value = "explodes"
+    assert exercises.predict("the largest step", "rings", "explodes").control.value == "explodes"
 
 
 def test_a_second_attempt_replaces_the_first(capsys):

@@ -234,10 +234,10 @@ def test_a_reader_sees_the_figures_runs_all_and_moves_every_control(path, browse
         run_all(page)
         nothing_failed(page)
         explorers = [i for i, cell in enumerate(nb.cells) if "widgets.Explorer(" in cell.source]
-        assert page.locator("img.widget-image").count() == len(explorers)
+        assert page.locator(".jupyter-widgets img").count() == len(explorers)
         for position in explorers:
             cell = cell_of(page, position)
-            image = cell.locator("img.widget-image")
+            image = cell.locator(".jupyter-widgets img")
             moved = 0
             cell.scroll_into_view_if_needed()
             cell.screenshot(path=pictures / f"{nb.cells[position].id}-0.png")
