@@ -4,6 +4,7 @@ import ast
 import json
 import posixpath
 import re
+import statistics
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,14 @@ import nbformat
 
 from course_utils.cli import compare, links, notebooks, release, run, stamp
 
-MAX_BYTES = 500_000
+MAX_BYTES = 800_000
 MAX_LINE = 80  # a phone, Colab's column, a slide
 MAX_SETUP_LINES = 12
 MIN_ALT = 20
 MAX_CHECK_LINES = 6  # what a check tries stands in course_utils/exercises
+MAX_CODE_LINES, MEDIAN_CELL, LONG_CELL, MAX_LONG_CELLS = 700, 8, 20, 3
+MAX_MINUTES = 90  # of core
+WORDS_A_MINUTE, LINES_A_MINUTE = 120, 15  # of a student who was watched
 
 RULES = {}
 
@@ -117,6 +121,31 @@ def is_in_stored_form(lesson):
 @rule
 def has_outputs_of_its_present_code(lesson):
     return run.age_problems(lesson.nb)
+
+
+def lines_of(cell):
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
+@rule
+def has_little_code(lesson):
+    sizes = {cell.id: lines_of(cell) for _, cell in lesson.code}
+    lesson_cells = [size for name, size in sizes.items() if not name.endswith("-check")]
+    found, total = [], sum(sizes.values())
+    if total > MAX_CODE_LINES:
+        found.append(f"{total} lines of code; {MAX_CODE_LINES} are the limit")
+    middle = statistics.median(lesson_cells or [0])
+    if middle > MEDIAN_CELL:
+        found.append(
+            f"the median of its code cells is {middle:g} lines; {MEDIAN_CELL} is the limit"
+        )
+    long = [f"{name} ({size})" for name, size in sizes.items() if size > LONG_CELL]
+    if len(long) > MAX_LONG_CELLS:
+        found.append(
+            f"{len(long)} code cells have more than {LONG_CELL} lines; {MAX_LONG_CELLS} may: "
+            + ", ".join(long)
+        )
+    return found
 
 
 @rule
@@ -323,6 +352,31 @@ def folds_the_code_that_would_spoil_a_prediction(lesson):
     return found
 
 
+@rule
+def asks_where_it_says_predict(lesson):
+    """A prediction is kept: buttons or a line to write on follow the text that asks for it."""
+    after = {i: cell for i, cell in lesson.cells}
+    return [
+        says(i, cell, "asks for a prediction, and no predict(…) follows: give choices, or a line")
+        for i, cell in lesson.prose
+        if re.search(r"\*\*(Predict|Before you run anything)", cell.source)
+        and not _asks(lesson, i, after)
+    ]
+
+
+def _asks(lesson, i, cells):
+    """Whether the next code cell, or after the title the one behind the setup, asks."""
+    skipped = ("install", "use_course_style")  # the bootstrap and the setup
+    while i + 1 in cells:
+        i += 1
+        cell = cells[i]
+        if cell.cell_type == "code" and not any(part in cell.source for part in skipped):
+            return "predict" in calls(parsed(cell))
+        if cell.cell_type == "markdown" and re.search(r"^#", cell.source, re.M):
+            return False
+    return False
+
+
 # --- its parts ------------------------------------------------------------------------------------
 
 
@@ -371,6 +425,49 @@ def opens_with_what_a_student_asks_first(lesson):
     return found
 
 
+def core(lesson):
+    """The cells before ``## Extra``, with their positions."""
+    for i, cell in lesson.cells:
+        if cell.cell_type == "markdown" and re.search(r"^## Extra\b", cell.source, re.M):
+            return
+        yield i, cell
+
+
+def minutes_of_core(lesson):
+    """What the core takes a student, from the rates of one who was watched.
+
+    A formula reads as 3 words, a displayed one as 12; folds are left shut; a figure takes a minute,
+    a slider two, a prediction half of one; an exercise takes what its heading says.
+    """
+    words = lines = 0
+    minutes = 0.0
+    for _, cell in core(lesson):
+        if cell.cell_type == "markdown":
+            text = re.sub(r"<details>.*?</details>", "", cell.source, flags=re.DOTALL)
+            text = re.sub(r"\$\$.*?\$\$", " x" * 12, text, flags=re.DOTALL)
+            words += len(re.sub(r"\$[^$]*\$", " x x x ", text).split())
+            asked = re.findall(r"^####.*\(core, (\d+) minutes\)$", cell.source, re.MULTILINE)
+            minutes += sum(map(int, asked)) + 0.5 * text.count("**Predict")
+        elif not cell.metadata.get("nbgrader") and "%pip" not in cell.source:
+            lines += 0 if notebooks.is_folded(cell) else lines_of(cell)
+            minutes += ("plotting.show(" in cell.source) + 2 * ("widgets.Explorer(" in cell.source)
+    return minutes + words / WORDS_A_MINUTE + lines / LINES_A_MINUTE
+
+
+@rule
+def states_honest_minutes(lesson):
+    match = re.search(r"\*\*Time\*\* (\d+) minutes", opening(lesson))
+    if not match:
+        return ["the opening states no minutes"]
+    stated, estimated = int(match[1]), minutes_of_core(lesson)
+    found = []
+    if stated > MAX_MINUTES:
+        found.append(f"its core takes {stated} minutes; {MAX_MINUTES} are the limit")
+    if estimated > stated:
+        found.append(f"it states {stated} minutes; a student needs some {estimated:.0f}")
+    return found
+
+
 @rule
 def begins_with_the_bootstrap_and_the_setup(lesson):
     if len(lesson.code) < 2:
@@ -409,12 +506,27 @@ def ends_with_what_was_found(lesson):
         found.append(f"its last parts should come in this order: {', '.join(parts)}")
     if not found and "guess" not in text[places[0] :]:
         found.append("the last section does not come back to the guess made before running")
-    if lesson.code and lesson.code[-1][1].source.strip() != "summary()":
-        found.append(says(*lesson.code[-1], "is the last code cell, and should be summary()"))
-    i, last = lesson.cells[-1]
+    cells = list(core(lesson))
+    code = [(i, cell) for i, cell in cells if cell.cell_type == "code"]
+    if code and code[-1][1].source.strip() != "summary()":
+        found.append(says(*code[-1], "is the core's last code cell, and should be summary()"))
+    i, last = cells[-1]
     if not re.fullmatch(r"\*(Previous|Next): .+\*", last.source.strip().split("\n")[-1]):
         found.append(says(i, last, "should end in a line *Previous: … · Next: …*"))
+    for i, cell in lesson.cells[len(cells) : len(cells) + 1]:
+        if not re.match(r"## Extra\b.*\n\n.*[Oo]ptional", cell.source):
+            found.append(says(i, cell, "should begin with ## Extra, and say that it is optional"))
     return found
+
+
+@rule
+def links_its_sources(lesson):
+    text = "\n\n".join(cell.source for _, cell in core(lesson) if cell.cell_type == "markdown")
+    sources = text.partition("**Sources.**")[2].split("\n\n*")[0]
+    entries = re.findall(r"^- .*(?:\n  .*)*", sources, re.M)
+    if not entries:
+        return ["**Sources.** should be a list, - one entry a line"]
+    return [f"a source has no link: {entry[:60]}" for entry in entries if "](https://" not in entry]
 
 
 # --- exercises ------------------------------------------------------------------------------------
@@ -495,14 +607,15 @@ def _task_problems(match, cells):
     for part in ("**Predict", "**Write**"):
         if part not in before:
             found.append(f"no {part}… in the task")
-    if len(re.findall(r"<details><summary>Hint", before)) < 2:
-        found.append("fewer than two <details><summary>Hint …")
+    if len(re.findall(r"<details><summary>Hint", before)) < 3:
+        found.append("fewer than three <details><summary>Hint …")
     if before.count("<details>") != before.count("</details>"):
         found.append("a hint's <details> is not closed")
     if "**Reflect.**" not in after:
         found.append("no **Reflect.** after the check")
-    if not re.search(r"<details><summary>Worked solution", after):
-        found.append("no <details><summary>Worked solution after the check")
+    for part in ("Worked solution", "Your prediction", "The reflection"):
+        if f"<details><summary>{part}" not in after:
+            found.append(f"no <details><summary>{part} after the check")
     return found + _answer_problems(cells[at][1], n, m) + _check_problems(cells[check_at][1], n, m)
 
 
@@ -562,6 +675,31 @@ def _check_problems(cell, n, m):
         found.append(
             f"{cell.id}: the solution does not pass its check: {said.strip() or 'no output'}"
         )
+    return found
+
+
+_IN_WORDS = re.compile(r"^#### In words · .+? +\((core|extra), \d+ minutes\)$", re.MULTILINE)
+
+
+@rule
+def asks_for_an_answer_in_words(lesson):
+    """A sentence or a derivation, which a person grades, is asked for in the core."""
+    found, asked = [], []
+    for place, (i, cell) in enumerate(lesson.cells):
+        match = cell.cell_type == "markdown" and _IN_WORDS.search(cell.source)
+        if match:
+            asked.append(match[1])
+            _, answer = lesson.cells[min(place + 1, len(lesson.cells) - 1)]
+            told = answer.metadata.get("nbgrader", {})
+            if answer.cell_type != "markdown" or not (told.get("grade") and told.get("solution")):
+                found.append(says(i, cell, "has no model answer, graded by hand, in the next cell"))
+            else:
+                wanted = dict(grade=True, solution=True, locked=False)
+                found += _metadata_problems(answer, **wanted)
+                if not isinstance(told.get("points"), int) or told["points"] < 1:
+                    found.append(f"{answer.id}: points should be a whole number above 0")
+    if "core" not in asked:
+        found.append("no #### In words · Title  (core, 5 minutes)")
     return found
 
 

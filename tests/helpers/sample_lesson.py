@@ -18,7 +18,7 @@ Three functions, each a little harder than the one before.
 
 **By the end you can** (1) add one; (2) add two; (3) add three.
 
-**You need** addition. **Time** 10 minutes, 3 exercises.
+**You need** addition. **Time** 15 minutes, 3 exercises.
 
 > **Before you run anything:** what is one and two? Write down a guess."""
 
@@ -34,7 +34,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from course_utils import plotting
-from course_utils.exercises import check, expect, summary
+from course_utils.exercises import check, expect, predict, summary
 
 plotting.use_course_style()"""
 
@@ -54,7 +54,11 @@ EXERCISE = """\
 
 A sum.
 </details>
-<details><summary>Hint 2: almost there</summary>
+<details><summary>Hint 2: the idea</summary>
+
+One of its parts is given.
+</details>
+<details><summary>Hint 3: almost there</summary>
 
 It is `x` and something.
 </details>"""
@@ -78,6 +82,14 @@ np.testing.assert_allclose(add_{m}(np.arange(3)), np.arange(3) + {m})
 REFLECT = """\
 **Reflect.** Does the order of the numbers matter in 1.{m}? See [the figure](#1.1-A-line).
 
+<details><summary>Your prediction</summary>
+
+It is {m}.
+</details>
+<details><summary>The reflection</summary>
+
+It does not.
+</details>
 <details><summary>Worked solution</summary>
 
 The secret of {m} is to add {m}.
@@ -92,7 +104,20 @@ ENDING = """\
 
 **Check yourself, without code.** What is one and one?
 
-**Sources.** Peano, "Arithmetices principia", 1889: for the axioms."""
+**Sources.**
+
+- Peano, ["Arithmetices principia"](https://archive.org/details/arithmeticespri00peangoog), 1889:
+  for the axioms."""
+
+IN_WORDS = """\
+#### In words · Why it works  (core, 1 minutes)
+
+Why does adding nothing change nothing?"""
+
+EXTRA = """\
+## Extra
+
+Optional: no later notebook needs it. One more sum."""
 
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJg"
@@ -124,10 +149,15 @@ def nbgrader(grade_id, **told):
     return {"nbgrader": {"schema_version": 3, "grade_id": grade_id, **kinds, **told}}
 
 
-def exercise(m):
+def predicts(m):
+    return code(f"predict('{m} more than nothing', '{m}', '0')", f"predict-{m}")
+
+
+def exercise(m, complete):
     name = f"ex-1-{m}"
     return [
         markdown(EXERCISE.format(m=m), f"task-{m}"),
+        *[predicts(m)] * complete,
         code(ANSWER.format(m=m), name, **nbgrader(name, solution=True)),
         code(
             CHECK.format(m=m),
@@ -139,20 +169,29 @@ def exercise(m):
     ]
 
 
-def lesson():
-    """The lesson, solved, in stored form."""
+def lesson(complete=False):
+    """The lesson, solved, in stored form.
+
+    It keeps every rule where it is ``complete``: with predictions, an answer in words and an Extra
+    part, which most tests of commands have no need for.
+    """
+    words = nbgrader("words-1", grade=True, solution=True, points=2)
     cells = [
         markdown(HEADER, "title"),
         code(BOOTSTRAP, "bootstrap"),
         code(SETUP, "setup"),
+        *[code("predict('one and two', '3', '12')", "predict-start")] * complete,
         markdown("## Lines\n\n### 1.1 A line\n\nWe draw one.", "lines"),
         code(FIGURE, "figure", figure("A straight line from one to two.")),
         markdown("**Read it.** It rises.", "read"),
         code("print(f'slope {1:.2f}')", "slope", printed("slope 1.00\n"), tags=["rtol=1e-2"]),
-        *[cell for m in (1, 2, 3) for cell in exercise(m)],
+        *[cell for m in (1, 2, 3) for cell in exercise(m, complete)],
+        *[markdown(IN_WORDS, "words"), markdown("Nothing is its number.", "words-1", **words)]
+        * complete,
         markdown(ENDING, "ending"),
         code("summary()", "summary", printed("3 of 3 exercises pass.\n")),
         markdown("*Next: 2 · A large lesson (in preparation)*", "nav"),
+        *[markdown(EXTRA, "extra"), code("1 + 2", "more")] * complete,
     ]
     nb = nbformat.v4.new_notebook(cells=cells)
     nb.metadata["course"] = {"code": notebooks.code_hash(nb)}
@@ -164,7 +203,7 @@ def cell(nb, id):
     return next(cell for cell in nb.cells if cell.id == id)
 
 
-def clone(root):
+def clone(root, complete=False):
     """A repository that holds the lesson, its student copy, and what they link to."""
     (root / "pyproject.toml").write_text(
         '[project]\nname = "x"\n[project.urls]\nRepository = "https://github.com/OWNER/REPO"\n'
@@ -173,6 +212,6 @@ def clone(root):
         f"# A course\n\n## Contents\n\n[student copy](notebooks/student/{NAME})\n", encoding="utf-8"
     )
     path = root / "notebooks" / NAME
-    notebooks.write(path, notebooks.dumps(lesson()))
+    notebooks.write(path, notebooks.dumps(lesson(complete)))
     release.write([path], root=root)
     return path

@@ -76,7 +76,7 @@ def test_ruff_finds_nothing_in_code_tests_and_notebooks(job):
 def home(tmp_path_factory):
     """A repository with one good lesson."""
     root = tmp_path_factory.mktemp("clone")
-    sample.clone(root)
+    sample.clone(root, complete=True)
     return root
 
 
@@ -141,6 +141,7 @@ error = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceba
 warning = nbformat.v4.new_output("stream", name="stderr", text="a warning")
 more_code = [sample.code(f"x = {k}", f"more-{k}") for k in range(2)]
 three_figures = [sample.code(sample.FIGURE, f"figure-{k}") for k in range(2)]
+LONG = 9 * "x = 1\n"
 SPOILT = {
     "is_a_valid_notebook": [
         (lambda nb: sample.cell(nb, "read").update(outputs=[]), "nbformat: Additional properties"),
@@ -157,7 +158,24 @@ SPOILT = {
         (lambda nb: nb.metadata.pop("course"), "its outputs were never stored"),
     ],
     "is_small": [
-        (outputs("slope", sample.printed("a long story " * 40_000)), "500,000 are the limit")
+        (outputs("slope", sample.printed("a long story " * 70_000)), "800,000 are the limit")
+    ],
+    "has_little_code": [
+        (put("slope", "print", 700 * "x = 1\n" + "print"), "lines of code; 700 are the limit"),
+        (
+            lambda nb: [
+                sample.cell(nb, id).update(source=LONG)
+                for id in ("slope", "figure", "more", "summary", *(f"predict-{k}" for k in "123"))
+            ],
+            "lines; 8 is the limit",
+        ),
+        (
+            lambda nb: [
+                sample.cell(nb, id).update(source=3 * LONG)
+                for id in ("slope", "figure", "more", "setup")
+            ],
+            "4 code cells have more than 20 lines; 3 may: setup (27)",
+        ),
     ],
     "has_every_code_cell_executed": [
         (lambda nb: sample.cell(nb, "slope").update(execution_count=None), "(slope: print(f'slope"),
@@ -195,7 +213,7 @@ SPOILT = {
     "has_prose_between_its_code": [
         (
             lambda nb: [insert(cell, "ex-1-1")(nb) for cell in more_code],
-            "(more-0: x = 0) begins 4 code cells in a row",
+            "(predict-1: predict('1 more than nothing', '1', '0')) begins 5 code cells in a row",
         ),
     ],
     "has_headings_that_descend_one_level_at_a_time": [
@@ -235,6 +253,15 @@ SPOILT = {
             "(figure: fig, ax = plt.subplots()) shows its alt text below a **Predict**",
         ),
     ],
+    "asks_where_it_says_predict": [
+        (drop("predict-1"), "(task-1: #### Exercise 1.1 · Add 1  (core, 2 minutes)) asks for a"),
+        (drop("predict-start"), "(title: # 1 · A small lesson) asks for a prediction, and no"),
+        (
+            put("lines", "We draw one.", "**Predict** which way it goes."),
+            "asks for a prediction, and no predict(…) follows",
+        ),
+        (put("read", "It rises.", "**Predict** the next."), "asks for a prediction, and no"),
+    ],
     "has_a_header_that_leads_on": [
         (put("title", "(student/01_small", "(student/02_small"), "no link to the student copy:"),
         (put("title", "blob/main/notebooks/01", "blob/main/01"), "no link to itself in Colab"),
@@ -250,7 +277,7 @@ SPOILT = {
         (put("title", "**By the end you can** (1)", "You can"), "no **By the end you can** (1)"),
         (put("title", "**You need**", "Needs"), "no **You need**"),
         (put("title", "> **Before you run anything:**", "> What?"), "no > **Before you run"),
-        (put("title", "**Time** 10 minutes", "**Time** some"), "no line **Time** 45 minutes"),
+        (put("title", "**Time** 15 minutes", "**Time** some"), "no line **Time** 45 minutes"),
         (put("title", "3 exercises", "4 exercises"), "promises 4 exercises; there are 3"),
         (move("bootstrap", "title"), "no **By the end you can**"),
     ],
@@ -261,7 +288,10 @@ SPOILT = {
         ),
         (put("bootstrap", "--no-deps ", ""), "has no --no-deps"),
         (put("setup", "plotting.use_course_style()", ""), "has no plotting.use_course_style()"),
-        (put("setup", "check, expect, summary", "check"), "does not import check and summary"),
+        (
+            put("setup", "check, expect, predict, summary", "check"),
+            "does not import check and summary",
+        ),
         (
             put("setup", "import numpy as np", "import numpy as np\n" + 9 * "x = 1\n"),
             "has 14 lines",
@@ -278,7 +308,31 @@ SPOILT = {
         (last_part_first, "its last parts should come in this order"),
         (put("summary", "summary()", "print()"), "and should be summary()"),
         (drop("summary"), "and should be summary()"),
+        (move("summary", "more"), "is the core's last code cell, and should be summary()"),
         (drop("nav"), "should end in a line *Previous: … · Next: …*"),
+        (put("extra", "Optional: no", "No"), "(extra: ## Extra) should begin with ## Extra, and"),
+    ],
+    "links_its_sources": [
+        (put("ending", "- Peano", "Peano"), "**Sources.** should be a list"),
+        (put("ending", "](https://archive.org", "] (archive.org"), "a source has no link: - Peano"),
+    ],
+    "states_honest_minutes": [
+        (put("title", "**Time** 15 minutes", "**Time** some"), "the opening states no minutes"),
+        (put("title", "**Time** 15", "**Time** 95"), "its core takes 95 minutes; 90 are the limit"),
+        (
+            put("lines", "We draw one.", 360 * "word "),
+            "it states 15 minutes; a student needs some 1",
+        ),
+        (put("slope", "print", 45 * "x = 1\n" + "print"), "it states 15 minutes; a student needs"),
+        (put("task-2", "2 minutes", "7 minutes"), "it states 15 minutes; a student needs some"),
+    ],
+    "asks_for_an_answer_in_words": [
+        (drop("words"), "no #### In words · Title  (core, 5 minutes)"),
+        (put("words", "(core,", "(extra,"), "no #### In words · Title  (core, 5 minutes)"),
+        (drop("words-1"), "has no model answer, graded by hand, in the next cell"),
+        (told("words-1", grade=False), "has no model answer, graded by hand"),
+        (told("words-1", points=0), "words-1: points should be a whole number above 0"),
+        (told("words-1", grade_id="x"), "words-1: nbgrader's grade_id should be 'words-1'"),
     ],
     "has_three_exercises_or_more_counted_from_one": [
         (many_exercises_less, "it has 1 exercises; 3 are the least"),
@@ -295,10 +349,12 @@ SPOILT = {
         (move("ex-1-2-check", "ex-1-1"), "exercise 1.2: no cell ex-1-2-check before"),
         (put("task-2", "**Predict.**", "Guess."), "exercise 1.2: no **Predict… in the task"),
         (put("task-2", "**Write**", "Do"), "exercise 1.2: no **Write**… in the task"),
-        (put("task-2", "<summary>Hint 2", "<summary>Aid 2"), "fewer than two <details>"),
+        (put("task-2", "<summary>Hint 2", "<summary>Aid 2"), "fewer than three <details>"),
         (put("task-2", "</details>", "", 1), "a hint's <details> is not closed"),
         (put("reflect-2", "**Reflect.**", "Think."), "no **Reflect.** after the check"),
         (put("reflect-2", "Worked solution", "Answer"), "no <details><summary>Worked solution"),
+        (put("reflect-2", "Your prediction", "Answer"), "no <details><summary>Your prediction"),
+        (put("reflect-2", "The reflection", "Answer"), "no <details><summary>The reflection"),
         (put("ex-1-2", "# Exercise 1.2\n", ""), "the first line should be # Exercise 1.2"),
         (put("ex-1-2", sample.ANSWER.format(m=2), "# Exercise 1.2\nx = 2"), "none is defined"),
         (put("ex-1-2", '"""The number x and 2 more."""', "pass"), "add_2 has no docstring"),
@@ -399,9 +455,9 @@ def test_every_rule_has_something_to_catch():
 
 @pytest.mark.parametrize("name, spoil, said", CASES)
 def test_a_planted_defect_is_caught_by_the_rule_that_a_notebook(name, spoil, said, home, tmp_path):
-    sample.clone(tmp_path)
+    sample.clone(tmp_path, complete=True)
     path = tmp_path / "notebooks" / sample.NAME
-    nb = sample.lesson()
+    nb = sample.lesson(complete=True)
     spoil(nb)
     path.write_text(nbformat.v4.writes(nb) + "\n", encoding="utf-8")  # unlike dumps, mends nothing
     found = rules.RULES[name](rules.Lesson(path, tmp_path))
