@@ -1,4 +1,4 @@
-"""What the README shows is executed, and what it pictures is what the notebook stores."""
+"""What the README shows is executed, and what it pictures and counts is what the lessons store."""
 
 import base64
 import csv
@@ -13,6 +13,8 @@ import sysconfig
 import venv
 import zipfile
 
+import notebook_rules
+import numpy as np
 import pytest
 import sample_lesson as sample
 
@@ -20,6 +22,11 @@ from course_utils.cli import notebooks, sandbox, setup_venv
 from course_utils.cli.setup_venv import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+REPRODUCED = (ROOT / ".github/REPRODUCED.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "CONTRIBUTING.md", ".github/SPEED.md", ".github/REPRODUCED.md"]
+LESSONS = sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb"))
+LESSON_15 = "notebooks/15_influence_functions.ipynb"
+LESSON_16 = "notebooks/16_computing_influence.ipynb"
 
 
 def blocks(language):
@@ -36,9 +43,10 @@ def test_the_example_runs_and_prints_what_stands_below_it():
 
 
 def test_the_commands_are_jobs_that_the_package_has():
-    jobs = re.findall(r"python3 -m course_utils (\w+)", README)
-    assert {"lab", "test", "release", "grade", "stamp"} <= set(jobs)
-    for job in set(jobs):
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    jobs = set(re.findall(r"python3 -m course_utils (\w+)", text))
+    assert {"lab", "test", "run", "release", "grade", "stamp", "bench"} <= jobs
+    for job in jobs:
         ran = subprocess.run(
             [sys.executable, "-m", "course_utils", job, "--help"], capture_output=True, cwd=ROOT
         )
@@ -104,31 +112,106 @@ def printed_by(cell):
 
 
 def test_the_figure_is_the_one_that_the_notebook_stores():
-    cell = stored_cell("notebooks/16_computing_influence.ipynb", "gallery-show")
+    cell = stored_cell(LESSON_16, "gallery-show")
     figure = next(o["data"]["image/png"] for o in cell["outputs"] if "image/png" in o["data"])
     assert base64.b64decode(figure) == (ROOT / ".github/gallery.png").read_bytes()
 
 
+def rows_of(printed):
+    """A table that a cell printed, as ``{row: {column: text}}``, without its empty cells."""
+    head, *lines = [re.split(r" {2,}", line.strip()) for line in printed.splitlines() if line]
+    found = {}
+    for name, *cells in lines:
+        found[name] = dict(zip(head[::-1], cells[::-1]))  # the empty ones come first
+    return found
+
+
+def verdict(way):
+    """How well the scores of one solver foretell the refits, as lesson 16 prints it."""
+    row = rows_of(printed_by(stored_cell(LESSON_16, "verdicts")))[way]
+    return {"r": row["r"], "rank": row["rho"], "slope": row["slope"]}
+
+
+def own_class(pair):
+    """Whom lesson 15 finds harmful in the class of the test image itself: at first, least, most."""
+    printed = printed_by(stored_cell(LESSON_15, "parts-splits-table"))
+    part = re.search(rf"^{pair}  .*?^own class harmful: (.*?)$", printed, flags=re.M | re.S)[1]
+    first, least, most, without = re.fullmatch(
+        r"(\d+)%, (\d+)% to (\d+)%; without H (\d+)%", part
+    ).groups()
+    return {"first": first, "least": least, "most": most, "without": without}
+
+
+def press():
+    printed = printed_by(stored_cell(LESSON_15, "classics-check"))
+    one_fit, refits = re.match(r"PRESS / n ([\d.]+), by 442 refits ([\d.]+)\n", printed).groups()
+    return {"one_fit": one_fit, "refits": refits}
+
+
+VERDICT = "r {0[r]}, rank {0[rank]}, slope {0[slope]}: "
+# How the column "here" of each row reads, with every number from its row and column of the cell.
+HERE = {
+    "Fig. 1": lambda: (
+        "of the class of *one* test image, the one with the largest loss: {0[first]} % (1 against "
+        "7) and {1[first]} % (3 against 8); over six splits {0[least]} to {0[most]} % and "
+        "{1[least]} to {1[most]} %; {0[without]} % without the Hessian, since no pixel is negative"
+    ).format(own_class("1 v 7"), own_class("3 v 8")),
+    "Fig. 2, left": lambda: (VERDICT + "all 1,437 points, means over five test points").format(
+        verdict("CG")
+    ),
+    "Fig. 2, middle": lambda: (
+        VERDICT + "scale 10, *one* chain, the mean of the last half of its iterates"
+    ).format(verdict("LiSSA")),
+    "Allen 1974": lambda: "{0[one_fit]}, and by 442 refits {0[refits]}".format(press()),
+}
+
+
 def test_what_is_said_below_the_figure_was_printed():
-    caption = re.search(r"^\*Notebook 16: (.*?)\*$", README, flags=re.M | re.S)[1]
-    printed = printed_by(stored_cell("notebooks/16_computing_influence.ipynb", "verdicts"))
-    numbers = re.findall(r"\d\.\d+", caption)
-    assert len(numbers) == 2 and all(number in printed for number in numbers)
+    caption = re.search(r"^\*Lesson 16: (.*?)\*$", README, flags=re.M | re.S)[1]
+    cg = verdict("CG")
+    assert f"r {cg['r']}, slope {cg['slope']} (means over five test digits)" in caption
 
 
-def test_reproduced_numbers_were_printed_by_the_cells_that_are_named():
-    section = README.partition("## What is reproduced")[2].partition("\n## ")[0]
-    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")]
-    assert len(rows) >= 5  # two of them are the head
-    for result, _, here, where in rows[2:]:
-        path, name = re.search(r"\((notebooks/\S+)\), `(\S+)`", where).groups()
-        numbers = re.findall(r"\d+\.\d+|\d+(?= %)", here)
-        assert numbers, result
-        for number in numbers:
-            assert number in printed_by(stored_cell(path, name)), (result, number)
+def test_reproduced_numbers_are_those_of_their_row_and_column():
+    lines = [
+        line.strip("|").split("|") for line in REPRODUCED.splitlines() if line.startswith("| ")
+    ]
+    assert len(lines[2:]) == len(HERE)  # two are the head
+    for (result, _, here, where), (name, expected) in zip(lines[2:], HERE.items()):
+        assert name in result
+        assert here.strip() == expected()
+        path, cell = re.search(r"\(\.\./(notebooks/\S+)\), `(\S+)`", where).groups()
+        assert stored_cell(path, cell)["outputs"], name
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb")))
+@pytest.mark.parametrize("page", PAGES[2:])  # of the other two test_notebooks.py does
+def test_links_lead_somewhere_in(page):
+    path = ROOT / page
+    assert notebook_rules.link_problems(path.read_text(encoding="utf-8"), path, ROOT) == []
+
+
+def opening(path):
+    """Minutes of the core and number of exercises, as a lesson's **Time** says them."""
+    text = "".join("".join(cell["source"]) for cell in json.loads(path.read_text("utf-8"))["cells"])
+    return [int(n) for n in re.search(r"\*\*Time\*\* (\d+) minutes, (\d+) exer", text).groups()]
+
+
+def test_the_first_screen_counts_what_there_is():
+    minutes, exercises = np.sum([opening(path) for path in LESSONS], axis=0)
+    assert len(LESSONS) == 7, "then the words below change, too"
+    start = README[: README.index("![")]
+    assert f"Seven lessons with {exercises} graded exercises are complete" in start
+    assert f"about {round(minutes / 60)} hours" in start
+    assert "Fourteen more lessons are planned" in start
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_the_minutes_of_a_row_are_those_that_its_lesson_says(path):
+    (row,) = [line for line in README.splitlines() if line.startswith("|") and path.name in line]
+    assert int(row.split("|")[4]) == opening(path)[0]
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_every_notebook_has_its_row_student_copy_first(path):
     contents = README.partition("## Contents")[2].partition("\n## ")[0]
     rows = [line for line in contents.splitlines() if line.startswith("|") and path.name in line]
@@ -158,7 +241,7 @@ def course_map():
 
 
 def test_the_paths_of_notebook_00_are_the_three_that_are_promised_here(course_map):
-    words = README.partition("**Three paths through the course.**")[2].partition("\n\n")[0]
+    words = README.partition("**Three paths through the whole course.**")[2].partition("\n\n")[0]
     twelve, electives, six, alone = re.fullmatch(
         r"\s*\*Twelve weeks:\*(.*?); electives(.*?)\."
         r"\s*\*Six weeks to influence functions:\*(.*?)\.\s*\*Alone:\*(.*?)\.\s*",
