@@ -82,17 +82,21 @@ np.testing.assert_allclose(add_{m}(np.arange(3)), np.arange(3) + {m})
 REFLECT = """\
 **Reflect.** Does the order of the numbers matter in 1.{m}? See [the figure](#1.1-A-line).
 
+<details><summary>Worked solution</summary>
+
+The secret of {m} is to add {m}.
+</details>"""
+
+FOLDS = """\
+
+
 <details><summary>Your prediction</summary>
 
-It is {m}.
+It is a number.
 </details>
 <details><summary>The reflection</summary>
 
 It does not.
-</details>
-<details><summary>Worked solution</summary>
-
-The secret of {m} is to add {m}.
 </details>"""
 
 ENDING = """\
@@ -165,7 +169,7 @@ def exercise(m, complete):
             printed(f"✓ Exercise 1.{m}: passed\n"),
             **nbgrader(f"{name}-check", grade=True, locked=True, points=3),
         ),
-        markdown(REFLECT.format(m=m), f"reflect-{m}"),
+        markdown(REFLECT.format(m=m) + FOLDS * complete, f"reflect-{m}"),
     ]
 
 
