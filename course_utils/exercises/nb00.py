@@ -213,7 +213,105 @@ def rate_of_a_function_with_a_kink(g):
     expect_all_digits(g(jnp.abs, x, 0 * v), [0.0, 0.0, 0.0], says, few=NO_STEP)
 
 
-# --- 0.3 · A gradient by differences --------------------------------------------------------------
+# --- 0.3 · One gradient per example ---------------------------------------------------------------
+
+
+LIKE_PARAMS = "One tree like params, each leaf with a new axis of length N in front."
+NOT_MAPPED = "params is the same for all examples, without an axis of them: what does in_axes say?"
+BATCH = {
+    "only defined for scalar-output": "jax.grad wants one number, the loss of one example; here it "
+    "is given many losses. The gradient first, then the batch.",
+    "its rank should be at least 1": NOT_MAPPED,
+    "inconsistent sizes": NOT_MAPPED,
+}
+
+
+def each(f, loss, params, X, y):
+    got = called(f, loss, params, X, y, advice=BATCH)
+    assert not callable(got), "This is a function: call it on params, X and y."
+    return got
+
+
+@case("0.3")
+def gradients_of_two_squares_by_hand(f):
+    loss = lambda p, x, y: (p["w"] * x - y) ** 2
+    X, y = jnp.array([1.0, 3.0]), jnp.array([1.0, 2.0])
+    got = each(f, loss, {"w": 2.0}, X, y)
+    g = np.array([2.0, 24.0])
+    slips = {
+        "One gradient for the batch, the mean: one per example is wanted.": g.mean(),
+        "One gradient for the batch, the sum: one per example is wanted.": g.sum(),
+        "Each row is its own loss's: no 1/N.": g / 2,
+        "Each row is its own loss's: no factor N.": 2 * g,
+        "The sign: the gradient points uphill.": -g,
+        "Reversed: row i belongs to example i.": g[::-1],
+        "N times the mean: each example has its own.": 0 * g + g.mean(),
+        "N times the sum: each example has its own.": 0 * g + g.sum(),
+    }
+    slips = {hint: {"w": wrong} for hint, wrong in slips.items()} | {
+        "These are the losses, not their gradients.": [1.0, 16.0],
+        "By params, the first argument: this is the gradient by x.": [4.0, 16.0],
+        "By params, the first argument: this is the gradient by y.": [-2.0, -8.0],
+        "One tree like params, not a list of trees: stack them.": [{"w": 2.0}, {"w": 24.0}],
+        "Losses and gradients: the gradients alone are wanted.": ([1.0, 16.0], {"w": g}),
+    }
+    says = "For the loss (w x - y)**2, w = 2, X = 1, 3 and y = 1, 2 the answer is {'w': [2, 24]}."
+    expect_all_digits(got, {"w": g}, says, slips, form=LIKE_PARAMS)
+    got = each(f, loss, {"w": 2.0}, X[1:], y[1:])
+    expect_all_digits(got, {"w": g[1:]}, "Wrong for a single example.", form=LIKE_PARAMS)
+
+
+@case("0.3")
+def gradients_in_any_tree(f):
+    p = [{"W": jnp.array([[0.3, -0.7], [1.1, 0.2]])}, (0.5, jnp.zeros(3))]
+    X, y = np.arange(12.0).reshape(3, 2, 2) / 10, np.array([0.1, -0.4, 0.9])
+    loss = lambda p, x, y: jnp.sin(jnp.sum(p[0]["W"] * x)) * p[1][0] * y + p[1][1] @ p[1][1]
+    got = each(f, loss, p, X, y)
+    z = jnp.sum(p[0]["W"] * X, axis=(1, 2))
+    by_W = (0.5 * y * jnp.cos(z))[:, None, None] * X
+    right = [by_W, y * jnp.sin(z), np.zeros((3, 3))]
+    assert jax.tree.structure(got) == jax.tree.structure(p), (
+        "One tree like params, which may be any nest, here a list of a dict and a tuple."
+    )
+    slips = {
+        "Each leaf gets its new axis in front, not behind.": [np.moveaxis(by_W, 0, -1), *right[1:]],
+        "Each row is its own loss's: no 1/N.": [leaf / 3 for leaf in right],
+    }
+    says = "Wrong for examples of shape (2, 2): loss takes one example, and need not take a batch."
+    expect_all_digits(jax.tree.leaves(got), right, says, slips, form=LIKE_PARAMS)
+
+
+@case("0.3")
+def gradients_of_a_classifier(f):
+    draw = np.random.default_rng(200)
+    W, X = jnp.asarray(draw.normal(size=(4, 3))), jnp.asarray(draw.normal(size=(5, 4)))
+    y = jnp.array([0, 2, 1, 1, 0])
+    got = each(f, lambda W, x, y: jax.nn.logsumexp(x @ W) - (x @ W)[y], W, X, y)
+    off = jax.nn.softmax(X @ W) - jax.nn.one_hot(y, 3)  # by the scores of each example, (5, 3)
+    slips = {
+        "One gradient for the batch, the mean: one per example is wanted.": X.T @ off / 5,
+        "One gradient for the batch, the sum: one per example is wanted.": X.T @ off,
+    }
+    says = "Wrong for a classifier with W of shape (4, 3), which is the whole tree, and 5 examples."
+    right = X[:, :, None] * off[:, None, :]
+    expect_all_digits(
+        got, right, says, slips, form="Here params is one array: N gradients like it."
+    )
+
+
+@case("0.3", hidden=True)
+def gradients_of_waves(f):
+    draw = np.random.default_rng(6)
+    for N, d in [(4, 3), (3, 3), (1, 2)]:
+        X, y, a = draw.normal(size=(N, d)), draw.normal(size=N), draw.normal(size=d)
+        p = [(jnp.asarray(a),), {"c": jnp.asarray(0.7)}]
+        got = f(lambda p, x, y: jnp.sin(x @ p[0][0]) * p[1]["c"] * y, p, X, y)
+        right = [(0.7 * y * np.cos(X @ a))[:, None] * X, y * np.sin(X @ a)]
+        says = f"Of {N} examples of {d} features one does not get its own gradient."
+        expect_all_digits(jax.tree.leaves(got), right, says, form=LIKE_PARAMS)
+
+
+# --- 0.4 · A gradient by differences --------------------------------------------------------------
 
 
 LIKE_X = "The gradient has the shape of x."
@@ -228,7 +326,7 @@ def is_array(got) -> bool:
     return isinstance(got, (np.ndarray, jax.Array))
 
 
-@case("0.3")
+@case("0.4")
 def slopes_of_cubes_by_hand(g):
     x, h = np.array([1.0, 2.0]), 0.1
     got = called(g, lambda x: (x**3).sum(), x, h, advice=EITHER)
@@ -261,7 +359,7 @@ def slopes_of_cubes_by_hand(g):
     assert is_array(got), "An array is wanted, not a list or a tuple."
 
 
-@case("0.3")
+@case("0.4")
 def slopes_one_coordinate_at_a_time(g):
     f, x, h = lambda x: x[0] * x[1] ** 2 + x[2], jnp.array([1 / 3, 1 / 7, 1.0]), 0.1
     put_back = "Put each coordinate back before the next one moves"
@@ -278,7 +376,7 @@ def slopes_one_coordinate_at_a_time(g):
     assert is_array(got), "An array is wanted, not a list or a tuple."
 
 
-@case("0.3", hidden=True)
+@case("0.4", hidden=True)
 def slopes_of_a_wave(g):
     draw = np.random.default_rng(5)
     for n, h, kind in [(4, 0.3, np.array), (4, 1e-3, jnp.array), (1, 0.05, jnp.array)]:
@@ -289,101 +387,3 @@ def slopes_of_a_wave(g):
         got = g(lambda x: jnp.sin(x @ c), x, h)
         expect(got, right, says, form=LIKE_X, rtol=1e-8)
         assert np.array_equal(x, at), "x came back changed."
-
-
-# --- 0.4 · One gradient per example ---------------------------------------------------------------
-
-
-LIKE_PARAMS = "One tree like params, each leaf with a new axis of length N in front."
-NOT_MAPPED = "params is the same for all examples, without an axis of them: what does in_axes say?"
-BATCH = {
-    "only defined for scalar-output": "jax.grad wants one number, the loss of one example; here it "
-    "is given many losses. The gradient first, then the batch.",
-    "its rank should be at least 1": NOT_MAPPED,
-    "inconsistent sizes": NOT_MAPPED,
-}
-
-
-def each(f, loss, params, X, y):
-    got = called(f, loss, params, X, y, advice=BATCH)
-    assert not callable(got), "This is a function: call it on params, X and y."
-    return got
-
-
-@case("0.4")
-def gradients_of_two_squares_by_hand(f):
-    loss = lambda p, x, y: (p["w"] * x - y) ** 2
-    X, y = jnp.array([1.0, 3.0]), jnp.array([1.0, 2.0])
-    got = each(f, loss, {"w": 2.0}, X, y)
-    g = np.array([2.0, 24.0])
-    slips = {
-        "One gradient for the batch, the mean: one per example is wanted.": g.mean(),
-        "One gradient for the batch, the sum: one per example is wanted.": g.sum(),
-        "Each row is its own loss's: no 1/N.": g / 2,
-        "Each row is its own loss's: no factor N.": 2 * g,
-        "The sign: the gradient points uphill.": -g,
-        "Reversed: row i belongs to example i.": g[::-1],
-        "N times the mean: each example has its own.": 0 * g + g.mean(),
-        "N times the sum: each example has its own.": 0 * g + g.sum(),
-    }
-    slips = {hint: {"w": wrong} for hint, wrong in slips.items()} | {
-        "These are the losses, not their gradients.": [1.0, 16.0],
-        "By params, the first argument: this is the gradient by x.": [4.0, 16.0],
-        "By params, the first argument: this is the gradient by y.": [-2.0, -8.0],
-        "One tree like params, not a list of trees: stack them.": [{"w": 2.0}, {"w": 24.0}],
-        "Losses and gradients: the gradients alone are wanted.": ([1.0, 16.0], {"w": g}),
-    }
-    says = "For the loss (w x - y)**2, w = 2, X = 1, 3 and y = 1, 2 the answer is {'w': [2, 24]}."
-    expect_all_digits(got, {"w": g}, says, slips, form=LIKE_PARAMS)
-    got = each(f, loss, {"w": 2.0}, X[1:], y[1:])
-    expect_all_digits(got, {"w": g[1:]}, "Wrong for a single example.", form=LIKE_PARAMS)
-
-
-@case("0.4")
-def gradients_in_any_tree(f):
-    p = [{"W": jnp.array([[0.3, -0.7], [1.1, 0.2]])}, (0.5, jnp.zeros(3))]
-    X, y = np.arange(12.0).reshape(3, 2, 2) / 10, np.array([0.1, -0.4, 0.9])
-    loss = lambda p, x, y: jnp.sin(jnp.sum(p[0]["W"] * x)) * p[1][0] * y + p[1][1] @ p[1][1]
-    got = each(f, loss, p, X, y)
-    z = jnp.sum(p[0]["W"] * X, axis=(1, 2))
-    by_W = (0.5 * y * jnp.cos(z))[:, None, None] * X
-    right = [by_W, y * jnp.sin(z), np.zeros((3, 3))]
-    assert jax.tree.structure(got) == jax.tree.structure(p), (
-        "One tree like params, which may be any nest, here a list of a dict and a tuple."
-    )
-    slips = {
-        "Each leaf gets its new axis in front, not behind.": [np.moveaxis(by_W, 0, -1), *right[1:]],
-        "Each row is its own loss's: no 1/N.": [leaf / 3 for leaf in right],
-    }
-    says = "Wrong for examples of shape (2, 2): loss takes one example, and need not take a batch."
-    expect_all_digits(jax.tree.leaves(got), right, says, slips, form=LIKE_PARAMS)
-
-
-@case("0.4")
-def gradients_of_a_classifier(f):
-    draw = np.random.default_rng(200)
-    W, X = jnp.asarray(draw.normal(size=(4, 3))), jnp.asarray(draw.normal(size=(5, 4)))
-    y = jnp.array([0, 2, 1, 1, 0])
-    got = each(f, lambda W, x, y: jax.nn.logsumexp(x @ W) - (x @ W)[y], W, X, y)
-    off = jax.nn.softmax(X @ W) - jax.nn.one_hot(y, 3)  # by the scores of each example, (5, 3)
-    slips = {
-        "One gradient for the batch, the mean: one per example is wanted.": X.T @ off / 5,
-        "One gradient for the batch, the sum: one per example is wanted.": X.T @ off,
-    }
-    says = "Wrong for a classifier with W of shape (4, 3), which is the whole tree, and 5 examples."
-    right = X[:, :, None] * off[:, None, :]
-    expect_all_digits(
-        got, right, says, slips, form="Here params is one array: N gradients like it."
-    )
-
-
-@case("0.4", hidden=True)
-def gradients_of_waves(f):
-    draw = np.random.default_rng(6)
-    for N, d in [(4, 3), (3, 3), (1, 2)]:
-        X, y, a = draw.normal(size=(N, d)), draw.normal(size=N), draw.normal(size=d)
-        p = [(jnp.asarray(a),), {"c": jnp.asarray(0.7)}]
-        got = f(lambda p, x, y: jnp.sin(x @ p[0][0]) * p[1]["c"] * y, p, X, y)
-        right = [(0.7 * y * np.cos(X @ a))[:, None] * X, y * np.sin(X @ a)]
-        says = f"Of {N} examples of {d} features one does not get its own gradient."
-        expect_all_digits(jax.tree.leaves(got), right, says, form=LIKE_PARAMS)

@@ -250,6 +250,153 @@ EXERCISES = {
         ],
     ),
     "0.3": Exercise(
+        "def per_example_grads(loss, params, X, y):",
+        [
+            Wrong(
+                "never called",
+                "return jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))",
+                "This is a function",
+            ),
+            Wrong(
+                "shape: one gradient for the batch",
+                """
+                each = jax.vmap(loss, in_axes=(None, 0, 0))
+                return jax.grad(lambda p: jnp.mean(each(p, X, y)))(params)
+                """,
+                "One gradient for the batch",
+            ),
+            Wrong(
+                "shape: a list of gradients",
+                "return [jax.grad(loss)(params, x, t) for x, t in zip(X, y)]",
+                "One tree like params, not a list",
+            ),
+            Wrong(
+                "shape: the examples on the last axis",
+                "return jax.vmap(jax.grad(loss), (None, 0, 0), out_axes=-1)(params, X, y)",
+                "in front",
+            ),
+            Wrong(
+                "by x",
+                "return jax.vmap(jax.grad(loss, argnums=1), in_axes=(None, 0, 0))(params, X, y)",
+                "By params, the first argument",
+            ),
+            Wrong(
+                "a factor 1/N",
+                """
+                small = lambda p, x, t: loss(p, x, t) / len(y)
+                return jax.vmap(jax.grad(small), in_axes=(None, 0, 0))(params, X, y)
+                """,
+                "no 1/N",
+            ),
+            Wrong(
+                "sign",
+                """
+                down = lambda p, x, t: -loss(p, x, t)
+                return jax.vmap(jax.grad(down), in_axes=(None, 0, 0))(params, X, y)
+                """,
+                "The sign",
+            ),
+            Wrong(
+                "the mean, N times",
+                """
+                each = jax.vmap(loss, in_axes=(None, 0, 0))
+                mean = jax.grad(lambda p: jnp.mean(each(p, X, y)))(params)
+                return jax.tree.map(lambda g: jnp.stack([g] * len(y)), mean)
+                """,
+                "each example has its own",
+            ),
+            Wrong(
+                "parameters taken row by row",
+                "return jax.vmap(jax.grad(loss))(params, X, y)",
+                "what does in_axes say?",
+            ),
+            Wrong(
+                "the gradient of many losses",
+                "return jax.grad(jax.vmap(loss, in_axes=(None, 0, 0)))(params, X, y)",
+                "jax.grad wants one number",
+            ),
+            Wrong(
+                "the gradient of the whole batch",
+                "return jax.grad(loss)(params, X, y)",
+                "the loss of one example",
+            ),
+            Wrong(
+                "the loss's Jacobian for the whole batch",
+                "return jax.jacobian(loss)(params, X, y)",
+                "need not take a batch",
+            ),
+            Wrong(
+                "shape: with the losses",
+                "return jax.vmap(jax.value_and_grad(loss), in_axes=(None, 0, 0))(params, X, y)",
+                "the gradients alone are wanted",
+            ),
+            Wrong(
+                "shape: the losses",
+                "return jax.vmap(loss, in_axes=(None, 0, 0))(params, X, y)",
+                "These are the losses",
+            ),
+            Wrong(
+                "the rows reversed",
+                """
+                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
+                return jax.tree.map(lambda leaf: leaf[::-1], each)
+                """,
+                "Reversed",
+            ),
+            Wrong(
+                "dicts alone",
+                """
+                each = [jax.grad(loss)(params, x, t) for x, t in zip(X, y)]
+                return {key: jnp.stack([g[key] for g in each]) for key in params}
+                """,
+            ),
+            Wrong(
+                "shape: a single example loses its axis",
+                """
+                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
+                return jax.tree.map(jnp.squeeze, each)
+                """,
+                "should have shape (1,)",
+            ),
+            Wrong(
+                "32 bits",
+                """
+                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
+                return jax.tree.map(jnp.float32, each)
+                """,
+                "Stay in 64 bits",
+            ),
+            Wrong(
+                "right for the visible numbers of examples alone",
+                """
+                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
+                if len(X) != 4:
+                    return each
+                return jax.tree.map(lambda g: jnp.broadcast_to(g.mean(axis=0), g.shape), each)
+                """,
+                "its own",
+                hidden=True,
+            ),
+        ],
+        [
+            """
+            one = lambda example: jax.grad(loss)(params, *example)
+            return jax.lax.map(one, (jnp.asarray(X), jnp.asarray(y)))
+            """,
+            "return jax.vmap(lambda x, t: jax.grad(loss)(params, x, t))(X, y)",
+            """
+            each = [jax.grad(loss)(params, x, t) for x, t in zip(X, y)]
+            return jax.tree.map(lambda *rows: np.stack(rows), *each)
+            """,
+            "return jax.jacrev(lambda p: jax.vmap(loss, in_axes=(None, 0, 0))(p, X, y))(params)",
+            """
+            N = len(y)
+            copies = jax.tree.map(lambda p: jnp.stack([jnp.asarray(p)] * N), params)
+            return jax.grad(lambda p: jnp.sum(jax.vmap(loss)(p, X, y)))(copies)
+            """,
+        ],
+    ),
+    "0.4": Exercise(
         "def numerical_grad(f, x, h):",
         [
             Wrong(
@@ -457,153 +604,6 @@ EXERCISES = {
             from scipy.optimize import approx_fprime
 
             return (approx_fprime(x, f, h) + approx_fprime(x, f, -h)) / 2
-            """,
-        ],
-    ),
-    "0.4": Exercise(
-        "def per_example_grads(loss, params, X, y):",
-        [
-            Wrong(
-                "never called",
-                "return jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))",
-                "This is a function",
-            ),
-            Wrong(
-                "shape: one gradient for the batch",
-                """
-                each = jax.vmap(loss, in_axes=(None, 0, 0))
-                return jax.grad(lambda p: jnp.mean(each(p, X, y)))(params)
-                """,
-                "One gradient for the batch",
-            ),
-            Wrong(
-                "shape: a list of gradients",
-                "return [jax.grad(loss)(params, x, t) for x, t in zip(X, y)]",
-                "One tree like params, not a list",
-            ),
-            Wrong(
-                "shape: the examples on the last axis",
-                "return jax.vmap(jax.grad(loss), (None, 0, 0), out_axes=-1)(params, X, y)",
-                "in front",
-            ),
-            Wrong(
-                "by x",
-                "return jax.vmap(jax.grad(loss, argnums=1), in_axes=(None, 0, 0))(params, X, y)",
-                "By params, the first argument",
-            ),
-            Wrong(
-                "a factor 1/N",
-                """
-                small = lambda p, x, t: loss(p, x, t) / len(y)
-                return jax.vmap(jax.grad(small), in_axes=(None, 0, 0))(params, X, y)
-                """,
-                "no 1/N",
-            ),
-            Wrong(
-                "sign",
-                """
-                down = lambda p, x, t: -loss(p, x, t)
-                return jax.vmap(jax.grad(down), in_axes=(None, 0, 0))(params, X, y)
-                """,
-                "The sign",
-            ),
-            Wrong(
-                "the mean, N times",
-                """
-                each = jax.vmap(loss, in_axes=(None, 0, 0))
-                mean = jax.grad(lambda p: jnp.mean(each(p, X, y)))(params)
-                return jax.tree.map(lambda g: jnp.stack([g] * len(y)), mean)
-                """,
-                "each example has its own",
-            ),
-            Wrong(
-                "parameters taken row by row",
-                "return jax.vmap(jax.grad(loss))(params, X, y)",
-                "what does in_axes say?",
-            ),
-            Wrong(
-                "the gradient of many losses",
-                "return jax.grad(jax.vmap(loss, in_axes=(None, 0, 0)))(params, X, y)",
-                "jax.grad wants one number",
-            ),
-            Wrong(
-                "the gradient of the whole batch",
-                "return jax.grad(loss)(params, X, y)",
-                "the loss of one example",
-            ),
-            Wrong(
-                "the loss's Jacobian for the whole batch",
-                "return jax.jacobian(loss)(params, X, y)",
-                "need not take a batch",
-            ),
-            Wrong(
-                "shape: with the losses",
-                "return jax.vmap(jax.value_and_grad(loss), in_axes=(None, 0, 0))(params, X, y)",
-                "the gradients alone are wanted",
-            ),
-            Wrong(
-                "shape: the losses",
-                "return jax.vmap(loss, in_axes=(None, 0, 0))(params, X, y)",
-                "These are the losses",
-            ),
-            Wrong(
-                "the rows reversed",
-                """
-                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
-                return jax.tree.map(lambda leaf: leaf[::-1], each)
-                """,
-                "Reversed",
-            ),
-            Wrong(
-                "dicts alone",
-                """
-                each = [jax.grad(loss)(params, x, t) for x, t in zip(X, y)]
-                return {key: jnp.stack([g[key] for g in each]) for key in params}
-                """,
-            ),
-            Wrong(
-                "shape: a single example loses its axis",
-                """
-                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
-                return jax.tree.map(jnp.squeeze, each)
-                """,
-                "should have shape (1,)",
-            ),
-            Wrong(
-                "32 bits",
-                """
-                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
-                return jax.tree.map(jnp.float32, each)
-                """,
-                "Stay in 64 bits",
-            ),
-            Wrong(
-                "right for the visible numbers of examples alone",
-                """
-                each = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(params, X, y)
-                if len(X) != 4:
-                    return each
-                return jax.tree.map(lambda g: jnp.broadcast_to(g.mean(axis=0), g.shape), each)
-                """,
-                "its own",
-                hidden=True,
-            ),
-        ],
-        [
-            """
-            one = lambda example: jax.grad(loss)(params, *example)
-            return jax.lax.map(one, (jnp.asarray(X), jnp.asarray(y)))
-            """,
-            "return jax.vmap(lambda x, t: jax.grad(loss)(params, x, t))(X, y)",
-            """
-            each = [jax.grad(loss)(params, x, t) for x, t in zip(X, y)]
-            return jax.tree.map(lambda *rows: np.stack(rows), *each)
-            """,
-            "return jax.jacrev(lambda p: jax.vmap(loss, in_axes=(None, 0, 0))(p, X, y))(params)",
-            """
-            N = len(y)
-            copies = jax.tree.map(lambda p: jnp.stack([jnp.asarray(p)] * N), params)
-            return jax.grad(lambda p: jnp.sum(jax.vmap(loss)(p, X, y)))(copies)
             """,
         ],
     ),
