@@ -203,6 +203,7 @@ def move_by_key(page, slider):
 
 
 def move_by_drag(page, slider):
+    """Drag the handle and hold it: the picture follows before the hand lets go."""
     handle = slider.locator(".noUi-handle").bounding_box()
     track = slider.locator(".noUi-base").bounding_box()
     x, y = middle(handle)
@@ -210,7 +211,6 @@ def move_by_drag(page, slider):
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(track["x"] + share * track["width"], y, steps=8)
-    page.mouse.up()
 
 
 def stored_pictures(nb):
@@ -238,6 +238,8 @@ def test_a_reader_sees_the_figures_runs_all_and_moves_every_control(path, browse
         for position in explorers:
             cell = cell_of(page, position)
             image = cell.locator(".jupyter-widgets img")
+            stored = nb.cells[position].outputs[-1].metadata["image/png"]["alt"]
+            assert image.get_attribute("alt") == stored
             moved = 0
             cell.scroll_into_view_if_needed()
             cell.screenshot(path=pictures / f"{nb.cells[position].id}-0.png")
@@ -248,6 +250,7 @@ def test_a_reader_sees_the_figures_runs_all_and_moves_every_control(path, browse
                 assert changes(image, before), (
                     f"{name}: {move.__name__} leaves the picture as it was"
                 )
+                page.mouse.up()
                 cell.screenshot(path=pictures / f"{name}-{moved + 1}.png")
                 return 1
 
@@ -257,7 +260,24 @@ def test_a_reader_sees_the_figures_runs_all_and_moves_every_control(path, browse
             for button in cell.locator(".widget-toggle-buttons button:not(.mod-active)").all():
                 moved += moves(button.click)
             assert moved, "an Explorer has a control"
+        predicts_something(page, nb)
         nothing_failed(page)
+
+
+def predicts_something(page, nb):
+    """Press a button of the first prediction that has some; the summary repeats it."""
+    ids = [cell.id for cell in nb.cells]
+    button = page.locator(".jp-Cell:not(:has(img)) .widget-toggle-buttons button").first
+    said = button.inner_text()
+    button.click()
+    cell_of(page, ids.index("summary")).locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function(
+        "([i, words]) => document.querySelectorAll('.jp-Notebook .jp-Cell')[i]"
+        ".querySelector('.jp-OutputArea-output')?.innerText.includes(words)",
+        arg=[ids.index("summary"), "You predicted:"],
+    )
+    assert said in output_text(page, ids.index("summary"))
 
 
 def output_text(page, position):
