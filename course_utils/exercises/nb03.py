@@ -139,7 +139,135 @@ def product_of_deeper_trees(f):
     expect(got, right, "Wrong for a dictionary in a tuple in a dictionary.")
 
 
-# --- 3.2 · Power iteration ------------------------------------------------------------------------
+# --- 3.2 · The Gauss-Newton matrix times a vector -------------------------------------------------
+
+
+@case("3.2")
+def one_weight_by_hand(f):
+    loss = lambda z: jnp.sum((z - 3) ** 2) / 2
+    w, v = jnp.array([1.0]), jnp.array([3.0])
+    got = tried(f, lambda w: w**2, loss, w, v)  # f' = 2, H_z = 1
+    assert not isinstance(got, tuple), "vjp's function returns a tuple with one entry; take it out."
+    slips = {
+        "0 is the Hessian, which includes how the model itself bends. G does not.": [0],
+        "48 has the slope of the loss, squared, in the middle. Its curvature belongs there.": [48],
+        "-24 has the slope of the loss in the middle. Its curvature belongs there.": [-24],
+        "-4 is the gradient: the slope of the loss, pulled back.": [-4],
+        "6 has one f' instead of two, one on each side of H_z.": [6],
+        "6 has one f' instead of two; and is it pulled back to the weights?": 6,
+        "4 is G. Its product with v is wanted.": [4],
+        "36 is v . G v. G v alone is wanted.": 36,
+        "2 has 1 in the place of f' v: is v forgotten, or are z and f' v exchanged?": [2],
+        "-12 is the residual part of (3.7), or G with the wrong sign.": [-12],
+    }
+    says = "For w^2 and (z - 3)^2 / 2 at w = 1 with v = 3 the answer is 12."
+    expect(got, [12.0], says, slips, form="G v is like params, shape (1,) here.")
+
+
+@case("3.2")
+def bent_loss(f):
+    quartic = lambda z: jnp.sum(z**4) / 12  # H_z = z^2 = 81, at f' v = 12
+    got = f(lambda w: w**2, quartic, jnp.array([3.0]), jnp.array([2.0]))
+    slips = {
+        "72 is f'^T f' v. Between them stands H_z, which is z^2 here.": [72],
+        "648 has H_z at the weights; it belongs at the outputs, z = 9.": [648],
+        "4374 is H_z times z; H_z should multiply f' v, which is 12.": [4374],
+        "7776 has z and f' v the wrong way round.": [7776],
+        "10368 has H_z at f' v; it belongs at the outputs, z = 9.": [10368],
+        "17496 is pulled back at the outputs; f' belongs at the weights, w = 3.": [17496],
+    }
+    says = "For w^2 and z^4 / 12 at w = 3 with v = 2 the answer is 5832."
+    expect(got, [5832.0], says, slips)
+
+
+@case("3.2")
+def coupled_outputs(f):
+    x, W = np.array([1.0, -2.0]), np.array([[0.1, 0.2, 0.3], [0.0, 0.5, 0.0]])
+    V, c = np.array([[1.0, 3.0, 1.0], [1.0, 1.0, 1.0]]), np.arange(3.0)
+    predict = lambda w: x @ w["layer"][0] + w["layer"][1]
+    loss = lambda z: jnp.sum(z) ** 3 / 6  # every entry of H_z is sum(z)
+    trees = [{"layer": [jnp.asarray(A), jnp.asarray(b)]} for A, b in [(W, np.zeros(3)), (V, c)]]
+    try:
+        got = f(predict, loss, *trees)
+    except (TypeError, AttributeError) as error:
+        assert "same tree structure" not in str(error), (
+            "jax.jvp multiplies by f', and takes a direction like params. On the way back f' is "
+            "transposed."
+        )
+        raise AssertionError(
+            "params and v may be dictionaries or lists, which have no @ and no arithmetic. "
+            f"({error})"
+        ) from error
+    z, dz = x @ W, x @ V + c
+    right = lambda bent: {"layer": [np.outer(x, bent), bent]}
+    slips = {
+        "H_z couples the outputs: its product with f' v is not taken entry by entry.": (
+            right(z.sum() * 3 * dz)
+        ),
+        "H_z has entries beside its diagonal, between the outputs.": right(z.sum() * dz),
+        "Nothing is divided by the number of outputs.": right(np.full(3, z.sum() * dz.sum() / 3)),
+    }
+    says = "With three coupled outputs G v is off. Is the loss's curvature taken in all of them?"
+    form = "params was a dictionary; the result should be like it."
+    expect(got, right(np.full(3, z.sum() * dz.sum())), says, slips, form=form)
+
+
+@case("3.2")
+def outputs_of_two_axes(f):
+    x, v = np.array([[1.0, 2.0], [0.0, 1.0]]), np.arange(6.0)
+    predict = lambda w: x @ w.reshape(2, 3)  # z has shape (2, 3)
+    loss = lambda z: jnp.sum(z[0] * z[1]) + jnp.sum(z**2)
+    any_shape = "z may have any shape, (2, 3) here: use a product with H_z, not the matrix."
+    try:
+        got = f(predict, loss, jnp.ones(6), jnp.asarray(v))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"{any_shape} ({error})") from error
+    dz = x @ v.reshape(2, 3)
+    right = (x.T @ (2 * dz + dz[::-1])).ravel()
+    divided = "Nothing is divided by the number of outputs, or of their rows."
+    slips = {f"{divided} ({n})": right / n for n in (2, 3, 6)}
+    expect(got, right, f"With outputs of shape (2, 3) the product is off. {any_shape}", slips)
+
+
+@case("3.2")
+def gauss_newton_without_a_matrix(f):
+    predict = lambda w: jnp.sin(w[:20]) * w[10:]  # 30 weights, 20 outputs
+    loss = lambda z: jnp.sum(z[1:] * z[:-1]) + jnp.sum(jnp.cosh(z))
+    text = program(lambda w, v: f(predict, loss, w, v), 30)
+    for name, shape in {"G": (30, 30), "H_z": (20, 20), "f'": (20, 30), "f'^T": (30, 20)}.items():
+        assert f"[{shape[0]},{shape[1]}]" not in text, (
+            f"For 30 weights and 20 outputs the program has an array of shape {shape}. Is {name} "
+            "written out? Its product with a vector will do."
+        )
+
+
+@case("3.2", hidden=True)
+def six_outputs_of_tanh(f):
+    draw = np.random.default_rng(34)
+    x, w, v = (draw.normal(size=shape) for shape in [(6, 4), 8, 8])
+    predict = lambda w: jnp.tanh(x @ w.reshape(4, 2))  # (6, 2)
+    loss = lambda z: jnp.mean(jax.nn.logsumexp(z, axis=1) - z[:, 0])
+    z = np.tanh(x @ w.reshape(4, 2))  # by hand, in NumPy
+    dz = (1 - z**2) * (x @ v.reshape(4, 2))
+    pi = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    bent = (pi * dz - pi * np.sum(pi * dz, 1, keepdims=True)) / 6
+    right = (x.T @ ((1 - z**2) * bent)).ravel()
+    got = f(predict, loss, jnp.asarray(w), jnp.asarray(v))
+    expect(got, right, "Wrong for six digits with two tanh outputs each and a softmax.")
+
+
+@case("3.2", hidden=True)
+def one_output_and_a_weight_without_effect(f):
+    predict = lambda w: jnp.sum(w[0]["a"] ** 2)  # z has shape (); w[1] does nothing
+    params = [{"a": jnp.array([1.0, 2.0])}, jnp.array(5.0)]
+    ask = lambda a, b: f(predict, jnp.exp, params, [{"a": jnp.asarray(a)}, jnp.asarray(b)])
+    right = [{"a": 12 * np.exp(5) * np.array([1.0, 2.0])}, 0.0]  # f' v = 6
+    expect(ask([1.0, 1.0], 1.0), right, "Wrong for a model with one output, z of shape ().")
+    says = "Along a weight without effect f' v and G v are 0. Is something divided by a length?"
+    expect(ask([0.0, 0.0], 1.0), [{"a": np.zeros(2)}, 0.0], says)
+
+
+# --- 3.3 · Power iteration ------------------------------------------------------------------------
 
 PAIR = "A pair is wanted, in this order: the value, one number, and the vector, shape (P,)."
 
@@ -151,7 +279,7 @@ def after(A, v, k):
     return v @ A @ v, v
 
 
-@case("3.2")
+@case("3.3")
 def one_step_by_hand(f):
     got = tried(f, lambda v: jnp.array([2.0, 1.0]) * v, jnp.array([1.0, 1.0]), 1)
     value, v = 1.8, np.array([2.0, 1.0]) / np.sqrt(5)
@@ -178,7 +306,7 @@ def one_step_by_hand(f):
     expect(got, (value, v), says, slips, form=PAIR)
 
 
-@case("3.2")
+@case("3.3")
 def signs_are_kept(f):
     A, start = np.diag([1.0, 2.0, -3.0]), np.ones(3)
     value, v = after(A, start, 3)
@@ -193,7 +321,7 @@ def signs_are_kept(f):
     expect(f(lambda v: A @ v, jnp.asarray(start), 3), (value, v), says, slips, form=PAIR)
 
 
-@case("3.2")
+@case("3.3")
 def whole_matrix(f):
     A, start = np.array([[2.0, -1.0], [-1.0, 2.0]]), np.array([3.0, 4.0])
     given = start.copy()
@@ -205,7 +333,7 @@ def whole_matrix(f):
     )
 
 
-@case("3.2")
+@case("3.3")
 def sizes_far_from_one(f):
     A, start = np.diag([2.0, 1.0]), np.ones(2)
     value, v = after(A, start, 6)
@@ -215,7 +343,7 @@ def sizes_far_from_one(f):
         expect((got_value / size, got_v), (value, v), says + "unless each step shortens.")
 
 
-@case("3.2", hidden=True)
+@case("3.3", hidden=True)
 def random_matrices(f):
     draw = np.random.default_rng(32)
     for P, k in [(6, 1), (6, 7), (3, 2), (1, 3)]:
@@ -228,14 +356,14 @@ def random_matrices(f):
         expect(got, right, f"Wrong for {k} steps with a matrix of {P} rows.", form=PAIR)
 
 
-@case("3.2", hidden=True)
+@case("3.3", hidden=True)
 def slow_progress(f):
     A, start = np.diag([1.0, 1 - 4e-6]), np.ones(2)
     says = "For curvatures 1 and 1 - 4e-6: does the loop stop before num_steps steps are done?"
     expect(f(lambda v: A @ v, start, 100), after(A, start, 100), says)
 
 
-# --- 3.3 · A trace without a diagonal -------------------------------------------------------------
+# --- 3.4 · A trace without a diagonal -------------------------------------------------------------
 
 
 def sampled(f, matrix, num_samples, seed):
@@ -301,7 +429,7 @@ def expect_of_two(got, low, high, m, example=""):
     expect(got, right, says.strip(), {hint: nearest(of) for hint, of in SLIPS.items()})
 
 
-@case("3.3")
+@case("3.4")
 def four_samples(f):
     coupled = np.array([[3.0, 1.0], [1.0, 4.0]])  # trace 7, samples 9 and 5
     for seed in 0, 1:
@@ -309,13 +437,13 @@ def four_samples(f):
         expect_of_two(got, 5, 9, 4, "For 9, 9, 5, 9 they are 8 and 1.")
 
 
-@case("3.3")
+@case("3.4")
 def diagonal(f):
     says = "For diag(3, 4) every sample is 7, if all entries of u are +1 or -1: (7, 0)."
     expect(sampled(f, np.diag([3.0, 4.0]), 4, 1), (7.0, 0.0), says)
 
 
-@case("3.3")
+@case("3.4")
 def signs_are_drawn_from_the_key(f):
     A = np.random.default_rng(3).normal(size=(5, 5))
     got = sampled(f, A + A.T, 16, 0)
@@ -329,7 +457,7 @@ def signs_are_drawn_from_the_key(f):
     )
 
 
-@case("3.3")
+@case("3.4")
 def two_samples_differ(f):
     A = np.random.default_rng(30).normal(size=(30, 30))
     assert sampled(f, A + A.T, 2, 0)[1] > 1e-9, (
@@ -338,7 +466,7 @@ def two_samples_differ(f):
     )
 
 
-@case("3.3", hidden=True)
+@case("3.4", hidden=True)
 def every_pair_of_entries(f):
     for i, j in [(0, 1), (0, 2), (1, 2)]:
         matrix = np.diag([1.0, 2.0, 3.0])
@@ -348,11 +476,11 @@ def every_pair_of_entries(f):
         expect_of_two(got, 5, 7, 16)
 
 
-@case("3.3", hidden=True)
+@case("3.4", hidden=True)
 def twelve_rows(f):
     C = np.random.default_rng(33).uniform(size=(12, 12))
     C = C @ C.T  # no entry is negative, so a common sign would add up
-    exact = np.sqrt(2 * (np.sum(C**2) - np.sum(np.diag(C) ** 2)) / 200)  # (3.6)
+    exact = np.sqrt(2 * (np.sum(C**2) - np.sum(np.diag(C) ** 2)) / 200)  # (3.9)
     for seed in 5, 6:
         estimate, error = sampled(f, C, 200, seed)
         assert abs(estimate - np.trace(C)) < 5 * exact, (
@@ -360,139 +488,11 @@ def twelve_rows(f):
             "signs equally likely?"
         )
         assert 0.6 < error / exact < 1.7, (
-            "With 12 rows (3.6) has another standard error. Is every sign drawn for itself?"
+            "With 12 rows (3.9) has another standard error. Is every sign drawn for itself?"
         )
 
 
-@case("3.3", hidden=True)
+@case("3.4", hidden=True)
 def one_row(f):
     says = "Wrong for a matrix of one row, [[-2]], and two samples."
     expect(sampled(f, np.array([[-2.0]]), 2, 4), (-2.0, 0.0), says)
-
-
-# --- 3.4 · The Gauss-Newton matrix times a vector -------------------------------------------------
-
-
-@case("3.4")
-def one_weight_by_hand(f):
-    loss = lambda z: jnp.sum((z - 3) ** 2) / 2
-    w, v = jnp.array([1.0]), jnp.array([3.0])
-    got = tried(f, lambda w: w**2, loss, w, v)  # f' = 2, H_z = 1
-    assert not isinstance(got, tuple), "vjp's function returns a tuple with one entry; take it out."
-    slips = {
-        "0 is the Hessian, which includes how the model itself bends. G does not.": [0],
-        "48 has the slope of the loss, squared, in the middle. Its curvature belongs there.": [48],
-        "-24 has the slope of the loss in the middle. Its curvature belongs there.": [-24],
-        "-4 is the gradient: the slope of the loss, pulled back.": [-4],
-        "6 has one f' instead of two, one on each side of H_z.": [6],
-        "6 has one f' instead of two; and is it pulled back to the weights?": 6,
-        "4 is G. Its product with v is wanted.": [4],
-        "36 is v . G v. G v alone is wanted.": 36,
-        "2 has 1 in the place of f' v: is v forgotten, or are z and f' v exchanged?": [2],
-        "-12 is the residual part of (3.7), or G with the wrong sign.": [-12],
-    }
-    says = "For w^2 and (z - 3)^2 / 2 at w = 1 with v = 3 the answer is 12."
-    expect(got, [12.0], says, slips, form="G v is like params, shape (1,) here.")
-
-
-@case("3.4")
-def bent_loss(f):
-    quartic = lambda z: jnp.sum(z**4) / 12  # H_z = z^2 = 81, at f' v = 12
-    got = f(lambda w: w**2, quartic, jnp.array([3.0]), jnp.array([2.0]))
-    slips = {
-        "72 is f'^T f' v. Between them stands H_z, which is z^2 here.": [72],
-        "648 has H_z at the weights; it belongs at the outputs, z = 9.": [648],
-        "4374 is H_z times z; H_z should multiply f' v, which is 12.": [4374],
-        "7776 has z and f' v the wrong way round.": [7776],
-        "10368 has H_z at f' v; it belongs at the outputs, z = 9.": [10368],
-        "17496 is pulled back at the outputs; f' belongs at the weights, w = 3.": [17496],
-    }
-    says = "For w^2 and z^4 / 12 at w = 3 with v = 2 the answer is 5832."
-    expect(got, [5832.0], says, slips)
-
-
-@case("3.4")
-def coupled_outputs(f):
-    x, W = np.array([1.0, -2.0]), np.array([[0.1, 0.2, 0.3], [0.0, 0.5, 0.0]])
-    V, c = np.array([[1.0, 3.0, 1.0], [1.0, 1.0, 1.0]]), np.arange(3.0)
-    predict = lambda w: x @ w["layer"][0] + w["layer"][1]
-    loss = lambda z: jnp.sum(z) ** 3 / 6  # every entry of H_z is sum(z)
-    trees = [{"layer": [jnp.asarray(A), jnp.asarray(b)]} for A, b in [(W, np.zeros(3)), (V, c)]]
-    try:
-        got = f(predict, loss, *trees)
-    except (TypeError, AttributeError) as error:
-        assert "same tree structure" not in str(error), (
-            "jax.jvp multiplies by f', and takes a direction like params. On the way back f' is "
-            "transposed."
-        )
-        raise AssertionError(
-            "params and v may be dictionaries or lists, which have no @ and no arithmetic. "
-            f"({error})"
-        ) from error
-    z, dz = x @ W, x @ V + c
-    right = lambda bent: {"layer": [np.outer(x, bent), bent]}
-    slips = {
-        "H_z couples the outputs: its product with f' v is not taken entry by entry.": (
-            right(z.sum() * 3 * dz)
-        ),
-        "H_z has entries beside its diagonal, between the outputs.": right(z.sum() * dz),
-        "Nothing is divided by the number of outputs.": right(np.full(3, z.sum() * dz.sum() / 3)),
-    }
-    says = "With three coupled outputs G v is off. Is the loss's curvature taken in all of them?"
-    form = "params was a dictionary; the result should be like it."
-    expect(got, right(np.full(3, z.sum() * dz.sum())), says, slips, form=form)
-
-
-@case("3.4")
-def outputs_of_two_axes(f):
-    x, v = np.array([[1.0, 2.0], [0.0, 1.0]]), np.arange(6.0)
-    predict = lambda w: x @ w.reshape(2, 3)  # z has shape (2, 3)
-    loss = lambda z: jnp.sum(z[0] * z[1]) + jnp.sum(z**2)
-    any_shape = "z may have any shape, (2, 3) here: use a product with H_z, not the matrix."
-    try:
-        got = f(predict, loss, jnp.ones(6), jnp.asarray(v))
-    except (TypeError, ValueError) as error:
-        raise AssertionError(f"{any_shape} ({error})") from error
-    dz = x @ v.reshape(2, 3)
-    right = (x.T @ (2 * dz + dz[::-1])).ravel()
-    divided = "Nothing is divided by the number of outputs, or of their rows."
-    slips = {f"{divided} ({n})": right / n for n in (2, 3, 6)}
-    expect(got, right, f"With outputs of shape (2, 3) the product is off. {any_shape}", slips)
-
-
-@case("3.4")
-def gauss_newton_without_a_matrix(f):
-    predict = lambda w: jnp.sin(w[:20]) * w[10:]  # 30 weights, 20 outputs
-    loss = lambda z: jnp.sum(z[1:] * z[:-1]) + jnp.sum(jnp.cosh(z))
-    text = program(lambda w, v: f(predict, loss, w, v), 30)
-    for name, shape in {"G": (30, 30), "H_z": (20, 20), "f'": (20, 30), "f'^T": (30, 20)}.items():
-        assert f"[{shape[0]},{shape[1]}]" not in text, (
-            f"For 30 weights and 20 outputs the program has an array of shape {shape}. Is {name} "
-            "written out? Its product with a vector will do."
-        )
-
-
-@case("3.4", hidden=True)
-def six_outputs_of_tanh(f):
-    draw = np.random.default_rng(34)
-    x, w, v = (draw.normal(size=shape) for shape in [(6, 4), 8, 8])
-    predict = lambda w: jnp.tanh(x @ w.reshape(4, 2))  # (6, 2)
-    loss = lambda z: jnp.mean(jax.nn.logsumexp(z, axis=1) - z[:, 0])
-    z = np.tanh(x @ w.reshape(4, 2))  # by hand, in NumPy
-    dz = (1 - z**2) * (x @ v.reshape(4, 2))
-    pi = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-    bent = (pi * dz - pi * np.sum(pi * dz, 1, keepdims=True)) / 6
-    right = (x.T @ ((1 - z**2) * bent)).ravel()
-    got = f(predict, loss, jnp.asarray(w), jnp.asarray(v))
-    expect(got, right, "Wrong for six digits with two tanh outputs each and a softmax.")
-
-
-@case("3.4", hidden=True)
-def one_output_and_a_weight_without_effect(f):
-    predict = lambda w: jnp.sum(w[0]["a"] ** 2)  # z has shape (); w[1] does nothing
-    params = [{"a": jnp.array([1.0, 2.0])}, jnp.array(5.0)]
-    ask = lambda a, b: f(predict, jnp.exp, params, [{"a": jnp.asarray(a)}, jnp.asarray(b)])
-    right = [{"a": 12 * np.exp(5) * np.array([1.0, 2.0])}, 0.0]  # f' v = 6
-    expect(ask([1.0, 1.0], 1.0), right, "Wrong for a model with one output, z of shape ().")
-    says = "Along a weight without effect f' v and G v are 0. Is something divided by a length?"
-    expect(ask([0.0, 0.0], 1.0), [{"a": np.zeros(2)}, 0.0], says)

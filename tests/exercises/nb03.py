@@ -227,509 +227,6 @@ EXERCISES = {
         ],
     ),
     "3.2": Exercise(
-        "def power_iteration(matvec, v, num_steps):",
-        [
-            Wrong(
-                "shape: the vector alone",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                return v
-                """,
-                "A pair is wanted",
-            ),
-            Wrong(
-                "shape: the vector first",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                return v, v @ matvec(v)
-                """,
-                "should come second",
-            ),
-            Wrong(
-                "one step too few",
-                """
-                v = v / jnp.linalg.norm(v)
-                for _ in range(num_steps - 1):
-                    v = matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                return v @ matvec(v), v
-                """,
-                "one product too few",
-            ),
-            Wrong(
-                "one step too many",
-                """
-                for _ in range(num_steps + 1):
-                    v = matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                return v @ matvec(v), v
-                """,
-                "a product too many",
-            ),
-            Wrong(
-                "the length of the product",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                return jnp.linalg.norm(matvec(v)), v
-                """,
-                "lost the sign",
-            ),
-            Wrong(
-                "never shortened",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                return v @ matvec(v), v
-                """,
-                "Shorten the vector",
-            ),
-            Wrong(
-                "shortened in the end alone",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                v = v / jnp.linalg.norm(v)
-                return v @ matvec(v), v
-                """,
-                "unless each step shortens",
-            ),
-            Wrong(
-                "return inside the loop",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                    return v @ matvec(v), v
-                """,
-                "inside the loop",
-            ),
-            Wrong(
-                "no signs",
-                """
-                for _ in range(num_steps):
-                    v = abs(matvec(v))
-                    v = v / jnp.linalg.norm(v)
-                return v @ matvec(v), v
-                """,
-                "keep the signs",
-            ),
-            Wrong(
-                "divided by the largest entry",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / jnp.max(jnp.abs(v))
-                return v @ matvec(v) / (v @ v), v
-                """,
-                "not the largest entry",
-            ),
-            Wrong(
-                "the start changed in place",
-                """
-                v /= np.linalg.norm(v)
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / np.linalg.norm(v)
-                return v @ matvec(v), v
-                """,
-                "in place",
-            ),
-            Wrong(
-                "divided by the sum",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / jnp.sum(v)
-                return v @ matvec(v) / (v @ v), v
-                """,
-                "not the sum",
-            ),
-            Wrong(
-                "the value of the vector before",
-                """
-                v = v / jnp.linalg.norm(v)
-                for _ in range(num_steps):
-                    image = matvec(v)
-                    value, v = v @ image, image / jnp.linalg.norm(image)
-                return value, v
-                """,
-                "the vector before",
-            ),
-            Wrong(
-                "shortened before the product",
-                """
-                for _ in range(num_steps):
-                    v = v / jnp.linalg.norm(v)
-                    v = matvec(v)
-                return v @ matvec(v), v
-                """,
-                "after the last product",
-            ),
-            Wrong(
-                "shape: a value with an axis",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                return v[None, :] @ matvec(v), v
-                """,
-                "single number",
-            ),
-            Wrong(
-                "shape: a column",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                return v @ matvec(v), v[:, None]
-                """,
-                "shape (2,)",
-            ),
-            Wrong(
-                "complex",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                return v @ matvec(v) + 0j, v
-                """,
-                "complex",
-            ),
-            Wrong(
-                "the size of the value",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                return abs(v @ matvec(v)), v
-                """,
-                "lost its sign",
-            ),
-            Wrong(
-                "until it seems to stand still",
-                """
-                for _ in range(num_steps):
-                    before, v = v / jnp.linalg.norm(v), matvec(v)
-                    v = v / jnp.linalg.norm(v)
-                    if jnp.allclose(v, before):
-                        break
-                return v @ matvec(v), v
-                """,
-                "stop before",
-                hidden=True,
-            ),
-            Wrong(
-                "the length of the product before",
-                """
-                for _ in range(num_steps):
-                    v = matvec(v)
-                    value = jnp.linalg.norm(v)
-                    v = v / value
-                return value, v
-                """,
-                "the length of the product before",
-            ),
-            Wrong(
-                "matvec taken for a matrix",
-                """
-                for _ in range(num_steps):
-                    v = matvec @ v
-                    v = v / jnp.linalg.norm(v)
-                return v @ matvec @ v, v
-                """,
-                "one of these is a function",
-            ),
-        ],
-        [
-            """
-            for _ in range(num_steps):
-                v = np.asarray(matvec(v))
-                v = v / np.sqrt(v @ v)
-            return float(v @ np.asarray(matvec(v))), v
-            """,
-            """
-            step = lambda _, v: matvec(v) / jnp.linalg.norm(matvec(v))
-            v = jax.lax.fori_loop(0, num_steps, step, v / jnp.linalg.norm(v))
-            return [jnp.vdot(v, matvec(v)) / jnp.vdot(v, v), v]
-            """,
-            """
-            def step(v, _):
-                image = matvec(v)
-                return image / jnp.sqrt(jnp.sum(image**2)), None
-
-            v, _ = jax.lax.scan(step, jnp.asarray(v), length=num_steps)
-            return jnp.einsum("i,i", v, matvec(v)), v
-            """,
-            """
-            v = v / np.linalg.norm(v)
-            for _ in range(num_steps):
-                v = matvec(v)
-                v = v / np.linalg.norm(v)
-            return (v.dot(matvec(v)).item(), v.tolist())
-            """,
-        ],
-    ),
-    "3.3": Exercise(
-        "def hutchinson_trace(matvec, dim, num_samples, *, key):",
-        [
-            Wrong(
-                "shape: the estimate alone",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                return jnp.mean(jax.vmap(lambda u: u @ matvec(u))(signs))
-                """,
-                "A pair is wanted",
-            ),
-            Wrong(
-                "shape: all vectors at once",
-                """
-                signs = jax.random.rademacher(key, (dim, num_samples)).astype(float)
-                samples = jnp.sum(signs * matvec(signs), axis=0)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "takes one vector",
-            ),
-            Wrong(
-                "in the wrong order",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.std(samples, ddof=1) / num_samples**0.5, jnp.mean(samples)
-                """,
-                "The estimate comes first",
-            ),
-            Wrong(
-                "divided by dim",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u) / dim)(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "divided by dim",
-            ),
-            Wrong(
-                "the sum",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.sum(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "the sum of the samples",
-            ),
-            Wrong(
-                "normal numbers",
-                """
-                u = np.asarray(jax.random.normal(key, (num_samples, dim)))
-                samples = np.array([a @ matvec(a) for a in u])
-                return samples.mean(), samples.std(ddof=1) / num_samples**0.5
-                """,
-                "+1 and -1",
-            ),
-            Wrong(
-                "one vector for all samples",
-                """
-                u = jax.random.rademacher(key, (dim,)).astype(float)
-                samples = jnp.array([u @ matvec(u) for _ in range(num_samples)])
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "signs of its own",
-            ),
-            Wrong(
-                "the spread of one sample",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1)
-                """,
-                "the spread of one sample",
-            ),
-            Wrong(
-                "the variance",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.var(samples, ddof=1) / num_samples
-                """,
-                "That is a variance",
-            ),
-            Wrong(
-                "no ddof",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples) / num_samples**0.5
-                """,
-                "ddof=1",
-            ),
-            Wrong(
-                "a key of its own",
-                """
-                signs = jax.random.rademacher(jax.random.key(2), (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "drawn from `key`",
-            ),
-            Wrong(
-                "one random sign in each vector",
-                """
-                first = jax.random.rademacher(key, (num_samples,)).astype(float)
-                signs = jnp.ones((num_samples, dim)).at[:, 0].set(first)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "each entry",
-            ),
-            Wrong(
-                "one sign for each vector",
-                """
-                sign = jax.random.rademacher(key, (num_samples, 1)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(sign * jnp.ones(dim))
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "each entry too",
-            ),
-            Wrong(
-                "a coin that is not fair",
-                """
-                signs = jnp.where(jax.random.bernoulli(key, 0.75, (num_samples, dim)), 1.0, -1.0)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "equally likely",
-                hidden=True,
-            ),
-            Wrong(
-                "zeros and ones",
-                """
-                bits = jax.random.bernoulli(key, shape=(num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(bits)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "+1 or -1",
-            ),
-            Wrong(
-                "vectors of length 1",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)) / dim**0.5
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "Both are divided by dim",
-            ),
-            Wrong(
-                "divided by m instead of its root",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples
-                """,
-                "divided by m;",
-            ),
-            Wrong(
-                "divided by the root of m - 1, too",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / (num_samples - 1) ** 0.5
-                """,
-                "which ddof=1 sees to",
-            ),
-            Wrong(
-                "shape: the samples",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return samples, jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "single number",
-            ),
-            Wrong(
-                "the number of samples of the example",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / 2
-                """,
-                hidden=True,
-            ),
-            Wrong(
-                "no key",
-                """
-                signs = jax.random.rademacher(num_samples, dim).astype(float)
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "its first argument",
-            ),
-            Wrong(
-                "each vector and its opposite",
-                """
-                half = jax.random.rademacher(key, (-(-num_samples // 2), dim)).astype(float)
-                signs = jnp.concatenate([half, -half])[:num_samples]
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "u and -u give the same",
-            ),
-            Wrong(
-                "each vector twice",
-                """
-                half = jax.random.rademacher(key, (-(-num_samples // 2), dim)).astype(float)
-                signs = jnp.repeat(half, 2, axis=0)[:num_samples]
-                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "repeat the others",
-            ),
-            Wrong(
-                "matvec taken for a matrix",
-                """
-                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
-                samples = jnp.array([u @ matvec @ u for u in signs])
-                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
-                """,
-                "one of these is a function",
-            ),
-        ],
-        [
-            """
-            heads = jax.random.bernoulli(key, shape=(num_samples, dim))
-            signs = jnp.where(heads, 1.0, -1.0)
-            samples = jax.lax.map(lambda u: jnp.vdot(u, matvec(u)), signs)
-            return samples.mean(), samples.std(ddof=1) / jnp.sqrt(num_samples)
-            """,
-            """
-            signs = np.asarray(jax.random.rademacher(key, (num_samples, dim)), dtype=float)
-            samples = np.array([u @ np.asarray(matvec(u)) for u in signs])
-            return np.mean(samples), np.std(samples, ddof=1) / np.sqrt(num_samples)
-            """,
-            """
-            keys = jax.random.split(key, num_samples)
-            signs = jax.vmap(lambda k: jax.random.rademacher(k, (dim,), dtype=float))(keys)
-            samples = jnp.sum(signs * jax.vmap(matvec)(signs), axis=1)
-            mean = jnp.sum(samples) / num_samples
-            variance = jnp.sum((samples - mean) ** 2) / (num_samples - 1)
-            return [float(mean), float(jnp.sqrt(variance / num_samples))]
-            """,
-            """
-            samples = []
-            for _ in range(num_samples):
-                key, now = jax.random.split(key)
-                u = 2 * jax.random.randint(now, (dim,), 0, 2) - 1
-                samples.append(jnp.dot(u, matvec(u)))
-            samples = jnp.array(samples)
-            return jnp.stack([samples.mean(), samples.std(ddof=1) / num_samples**0.5])
-            """,
-        ],
-    ),
-    "3.4": Exercise(
         "def ggnvp(predict, loss, params, v):",
         [
             Wrong(
@@ -1021,6 +518,509 @@ EXERCISES = {
             z, push = jax.linearize(predict, params)
             straight = lambda t: loss(z + push(t))
             return jax.jvp(jax.grad(straight), (trees.zeros_like(params),), (v,))[1]
+            """,
+        ],
+    ),
+    "3.3": Exercise(
+        "def power_iteration(matvec, v, num_steps):",
+        [
+            Wrong(
+                "shape: the vector alone",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return v
+                """,
+                "A pair is wanted",
+            ),
+            Wrong(
+                "shape: the vector first",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return v, v @ matvec(v)
+                """,
+                "should come second",
+            ),
+            Wrong(
+                "one step too few",
+                """
+                v = v / jnp.linalg.norm(v)
+                for _ in range(num_steps - 1):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return v @ matvec(v), v
+                """,
+                "one product too few",
+            ),
+            Wrong(
+                "one step too many",
+                """
+                for _ in range(num_steps + 1):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return v @ matvec(v), v
+                """,
+                "a product too many",
+            ),
+            Wrong(
+                "the length of the product",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return jnp.linalg.norm(matvec(v)), v
+                """,
+                "lost the sign",
+            ),
+            Wrong(
+                "never shortened",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                return v @ matvec(v), v
+                """,
+                "Shorten the vector",
+            ),
+            Wrong(
+                "shortened in the end alone",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                v = v / jnp.linalg.norm(v)
+                return v @ matvec(v), v
+                """,
+                "unless each step shortens",
+            ),
+            Wrong(
+                "return inside the loop",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                    return v @ matvec(v), v
+                """,
+                "inside the loop",
+            ),
+            Wrong(
+                "no signs",
+                """
+                for _ in range(num_steps):
+                    v = abs(matvec(v))
+                    v = v / jnp.linalg.norm(v)
+                return v @ matvec(v), v
+                """,
+                "keep the signs",
+            ),
+            Wrong(
+                "divided by the largest entry",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.max(jnp.abs(v))
+                return v @ matvec(v) / (v @ v), v
+                """,
+                "not the largest entry",
+            ),
+            Wrong(
+                "the start changed in place",
+                """
+                v /= np.linalg.norm(v)
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / np.linalg.norm(v)
+                return v @ matvec(v), v
+                """,
+                "in place",
+            ),
+            Wrong(
+                "divided by the sum",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.sum(v)
+                return v @ matvec(v) / (v @ v), v
+                """,
+                "not the sum",
+            ),
+            Wrong(
+                "the value of the vector before",
+                """
+                v = v / jnp.linalg.norm(v)
+                for _ in range(num_steps):
+                    image = matvec(v)
+                    value, v = v @ image, image / jnp.linalg.norm(image)
+                return value, v
+                """,
+                "the vector before",
+            ),
+            Wrong(
+                "shortened before the product",
+                """
+                for _ in range(num_steps):
+                    v = v / jnp.linalg.norm(v)
+                    v = matvec(v)
+                return v @ matvec(v), v
+                """,
+                "after the last product",
+            ),
+            Wrong(
+                "shape: a value with an axis",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return v[None, :] @ matvec(v), v
+                """,
+                "single number",
+            ),
+            Wrong(
+                "shape: a column",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return v @ matvec(v), v[:, None]
+                """,
+                "shape (2,)",
+            ),
+            Wrong(
+                "complex",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return v @ matvec(v) + 0j, v
+                """,
+                "complex",
+            ),
+            Wrong(
+                "the size of the value",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                return abs(v @ matvec(v)), v
+                """,
+                "lost its sign",
+            ),
+            Wrong(
+                "until it seems to stand still",
+                """
+                for _ in range(num_steps):
+                    before, v = v / jnp.linalg.norm(v), matvec(v)
+                    v = v / jnp.linalg.norm(v)
+                    if jnp.allclose(v, before):
+                        break
+                return v @ matvec(v), v
+                """,
+                "stop before",
+                hidden=True,
+            ),
+            Wrong(
+                "the length of the product before",
+                """
+                for _ in range(num_steps):
+                    v = matvec(v)
+                    value = jnp.linalg.norm(v)
+                    v = v / value
+                return value, v
+                """,
+                "the length of the product before",
+            ),
+            Wrong(
+                "matvec taken for a matrix",
+                """
+                for _ in range(num_steps):
+                    v = matvec @ v
+                    v = v / jnp.linalg.norm(v)
+                return v @ matvec @ v, v
+                """,
+                "one of these is a function",
+            ),
+        ],
+        [
+            """
+            for _ in range(num_steps):
+                v = np.asarray(matvec(v))
+                v = v / np.sqrt(v @ v)
+            return float(v @ np.asarray(matvec(v))), v
+            """,
+            """
+            step = lambda _, v: matvec(v) / jnp.linalg.norm(matvec(v))
+            v = jax.lax.fori_loop(0, num_steps, step, v / jnp.linalg.norm(v))
+            return [jnp.vdot(v, matvec(v)) / jnp.vdot(v, v), v]
+            """,
+            """
+            def step(v, _):
+                image = matvec(v)
+                return image / jnp.sqrt(jnp.sum(image**2)), None
+
+            v, _ = jax.lax.scan(step, jnp.asarray(v), length=num_steps)
+            return jnp.einsum("i,i", v, matvec(v)), v
+            """,
+            """
+            v = v / np.linalg.norm(v)
+            for _ in range(num_steps):
+                v = matvec(v)
+                v = v / np.linalg.norm(v)
+            return (v.dot(matvec(v)).item(), v.tolist())
+            """,
+        ],
+    ),
+    "3.4": Exercise(
+        "def hutchinson_trace(matvec, dim, num_samples, *, key):",
+        [
+            Wrong(
+                "shape: the estimate alone",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                return jnp.mean(jax.vmap(lambda u: u @ matvec(u))(signs))
+                """,
+                "A pair is wanted",
+            ),
+            Wrong(
+                "shape: all vectors at once",
+                """
+                signs = jax.random.rademacher(key, (dim, num_samples)).astype(float)
+                samples = jnp.sum(signs * matvec(signs), axis=0)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "takes one vector",
+            ),
+            Wrong(
+                "in the wrong order",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.std(samples, ddof=1) / num_samples**0.5, jnp.mean(samples)
+                """,
+                "The estimate comes first",
+            ),
+            Wrong(
+                "divided by dim",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u) / dim)(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "divided by dim",
+            ),
+            Wrong(
+                "the sum",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.sum(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "the sum of the samples",
+            ),
+            Wrong(
+                "normal numbers",
+                """
+                u = np.asarray(jax.random.normal(key, (num_samples, dim)))
+                samples = np.array([a @ matvec(a) for a in u])
+                return samples.mean(), samples.std(ddof=1) / num_samples**0.5
+                """,
+                "+1 and -1",
+            ),
+            Wrong(
+                "one vector for all samples",
+                """
+                u = jax.random.rademacher(key, (dim,)).astype(float)
+                samples = jnp.array([u @ matvec(u) for _ in range(num_samples)])
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "signs of its own",
+            ),
+            Wrong(
+                "the spread of one sample",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1)
+                """,
+                "the spread of one sample",
+            ),
+            Wrong(
+                "the variance",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.var(samples, ddof=1) / num_samples
+                """,
+                "That is a variance",
+            ),
+            Wrong(
+                "no ddof",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples) / num_samples**0.5
+                """,
+                "ddof=1",
+            ),
+            Wrong(
+                "a key of its own",
+                """
+                signs = jax.random.rademacher(jax.random.key(2), (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "drawn from `key`",
+            ),
+            Wrong(
+                "one random sign in each vector",
+                """
+                first = jax.random.rademacher(key, (num_samples,)).astype(float)
+                signs = jnp.ones((num_samples, dim)).at[:, 0].set(first)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "each entry",
+            ),
+            Wrong(
+                "one sign for each vector",
+                """
+                sign = jax.random.rademacher(key, (num_samples, 1)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(sign * jnp.ones(dim))
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "each entry too",
+            ),
+            Wrong(
+                "a coin that is not fair",
+                """
+                signs = jnp.where(jax.random.bernoulli(key, 0.75, (num_samples, dim)), 1.0, -1.0)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "equally likely",
+                hidden=True,
+            ),
+            Wrong(
+                "zeros and ones",
+                """
+                bits = jax.random.bernoulli(key, shape=(num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(bits)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "+1 or -1",
+            ),
+            Wrong(
+                "vectors of length 1",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)) / dim**0.5
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "Both are divided by dim",
+            ),
+            Wrong(
+                "divided by m instead of its root",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples
+                """,
+                "divided by m;",
+            ),
+            Wrong(
+                "divided by the root of m - 1, too",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / (num_samples - 1) ** 0.5
+                """,
+                "which ddof=1 sees to",
+            ),
+            Wrong(
+                "shape: the samples",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return samples, jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "single number",
+            ),
+            Wrong(
+                "the number of samples of the example",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / 2
+                """,
+                hidden=True,
+            ),
+            Wrong(
+                "no key",
+                """
+                signs = jax.random.rademacher(num_samples, dim).astype(float)
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "its first argument",
+            ),
+            Wrong(
+                "each vector and its opposite",
+                """
+                half = jax.random.rademacher(key, (-(-num_samples // 2), dim)).astype(float)
+                signs = jnp.concatenate([half, -half])[:num_samples]
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "u and -u give the same",
+            ),
+            Wrong(
+                "each vector twice",
+                """
+                half = jax.random.rademacher(key, (-(-num_samples // 2), dim)).astype(float)
+                signs = jnp.repeat(half, 2, axis=0)[:num_samples]
+                samples = jax.vmap(lambda u: u @ matvec(u))(signs)
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "repeat the others",
+            ),
+            Wrong(
+                "matvec taken for a matrix",
+                """
+                signs = jax.random.rademacher(key, (num_samples, dim)).astype(float)
+                samples = jnp.array([u @ matvec @ u for u in signs])
+                return jnp.mean(samples), jnp.std(samples, ddof=1) / num_samples**0.5
+                """,
+                "one of these is a function",
+            ),
+        ],
+        [
+            """
+            heads = jax.random.bernoulli(key, shape=(num_samples, dim))
+            signs = jnp.where(heads, 1.0, -1.0)
+            samples = jax.lax.map(lambda u: jnp.vdot(u, matvec(u)), signs)
+            return samples.mean(), samples.std(ddof=1) / jnp.sqrt(num_samples)
+            """,
+            """
+            signs = np.asarray(jax.random.rademacher(key, (num_samples, dim)), dtype=float)
+            samples = np.array([u @ np.asarray(matvec(u)) for u in signs])
+            return np.mean(samples), np.std(samples, ddof=1) / np.sqrt(num_samples)
+            """,
+            """
+            keys = jax.random.split(key, num_samples)
+            signs = jax.vmap(lambda k: jax.random.rademacher(k, (dim,), dtype=float))(keys)
+            samples = jnp.sum(signs * jax.vmap(matvec)(signs), axis=1)
+            mean = jnp.sum(samples) / num_samples
+            variance = jnp.sum((samples - mean) ** 2) / (num_samples - 1)
+            return [float(mean), float(jnp.sqrt(variance / num_samples))]
+            """,
+            """
+            samples = []
+            for _ in range(num_samples):
+                key, now = jax.random.split(key)
+                u = 2 * jax.random.randint(now, (dim,), 0, 2) - 1
+                samples.append(jnp.dot(u, matvec(u)))
+            samples = jnp.array(samples)
+            return jnp.stack([samples.mean(), samples.std(ddof=1) / num_samples**0.5])
             """,
         ],
     ),
