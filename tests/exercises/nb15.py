@@ -1065,6 +1065,15 @@ EXERCISES = {
             same = [np.mean(np.sign(s) == np.sign(real)) for s in (scores, scores + shift)]
             return "fixed-weight" if same[0] > same[1] else "refit-mean"
             """,
+            # most changes are small and well predicted: their errors decide, if not squared
+            """
+            off = [np.mean(abs(scores + s - real)) for s in (0, shift)]
+            return "fixed-weight" if off[0] < off[1] else "refit-mean"
+            """,
+            """
+            off = [np.median(abs(scores + s - real)) for s in (0, shift)]
+            return "fixed-weight" if off[0] < off[1] else "refit-mean"
+            """,
         ],
     ),
     "15.5": Exercise(
