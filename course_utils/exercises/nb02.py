@@ -159,162 +159,95 @@ def one_training_row(f):
     expect(S, T - X, says)
 
 
-# --- 2.2 · Whiten ---------------------------------------------------------------------------------
-
-# A matrix W whitens if W W' is the inverse of the covariance. Any rotation of it does, so that not
-# Z = (X - mu) W is compared, but the inner products of the rows, (X - mu) W W' (X - mu)'.
+# --- 2.2 · The expected error of a perfect fit ----------------------------------------------------
 
 
-def slanted(seed, N=60, D=3):
-    draw = np.random.default_rng(seed)
-    mix = np.triu(np.ones((D, D))) * np.arange(1, D + 1)
-    return draw.normal(size=(N, D)) @ mix + 5
-
-
-def whitened(f, X, T):
-    D = X.shape[1]
-    shapes = (
-        f"The covariance of {D} features has shape ({D}, {D}), and so has the matrix that the rows "
-        f"are multiplied by; mean and h have ({D},)."
-    )
+def risk(f, N, D, noise, norm_w):
     try:
-        Z, S = both(with_shapes(f, X.copy(), T.copy(), shapes=shapes), X, T)
-    except np.linalg.LinAlgError as error:
+        return f(N, D, noise, norm_w)
+    except ZeroDivisionError:
         raise AssertionError(
-            "A matrix has no inverse or no root here. The covariance of the training rows has "
-            f"both: is it taken for both sets? The error: {error}"
+            f"Division by 0 at N = {N}, D = {D}: what is the mean there?"
         ) from None
-    assert np.isfinite(Z).all(), "Z_train has nan or inf: the root of something negative?"
-    assert np.isfinite(S).all(), "Z_test has nan or inf: whose mean and covariance are meant?"
-    return Z, S
 
 
-def not_white(X):
-    """What mistakes make of W W': pairs of a hint and a matrix."""
-    N, D = X.shape
-    Sigma, mu = np.cov(X.T, ddof=0), X.mean(axis=0)
-    inverse, about_0 = np.linalg.inv(Sigma), np.linalg.inv(Sigma + np.outer(mu, mu))
-    h, Q = np.linalg.eigh(Sigma)
-    L, M = np.linalg.cholesky(Sigma), np.linalg.cholesky(inverse)
-    side = "Cholesky on the wrong side: which stands beside the rows, the factor or its transpose?"
-    late = "The covariance is that of centred data: subtract the mean before you compute it."
-    yield from [
-        ("Centred, perhaps turned, but not divided.", np.eye(D)),
-        (
-            "Standardised: the columns have deviation 1, but still vary together.",
-            np.diag(1 / np.diag(Sigma)),
-        ),
-        ("Divided by h: the deviation along an axis is its square root.", inverse @ inverse),
-        ("Multiplied by the deviations: divide by them.", Sigma),
-        (
-            "These are the axes of the correlations: take those of the covariance.",
-            np.linalg.inv(np.corrcoef(X.T)),
-        ),
-        ("Divide by N, not N - 1, in the covariance.", inverse * (N - 1) / N),
-        ("Too small by sqrt(N): is the covariance a mean over the rows?", inverse / N),
-        ("Too large by sqrt(N): it is in there twice.", inverse * N),
-        (late, about_0),
-        (late, about_0 * (N - 1) / N),
-        (late, about_0 / N),
-        (side, np.linalg.inv(L.T @ L)),
-        (side, M.T @ M),
-        ("Multiplied by a Cholesky factor of Sigma: divide by it, by its inverse.", L.T @ L),
-    ]
-    for order in (np.arange(D), np.arange(D)[::-1]):
-        yield (
-            "Features were divided, then turned. Turn first; h belongs to the turned columns.",
-            np.diag(1 / h[order]),
-        )
-        for signs in itertools.product((1, -1), repeat=D - 1):  # an axis may point either way
-            V = Q[:, order] * [1, *signs]
-            hint = "Turned by Q.T in place of Q: the axes are the columns of Q, the rows of Qt."
-            yield hint, V.T / h[order] @ V
+ONE_NUMBER = "Signal and noise together are one number."
 
 
-def is_white(Z, X):
-    """Assert that Z is a whitened X, or name the mistake."""
-    N, D = X.shape
-    near = dict(rtol=1e-3, atol=1e-3)
-    says = "Z_train: mean not 0. Subtract the training mean from all rows."
-    expect(Z.mean(axis=0), np.zeros(D), says, **near)
-    centred, C = X - X.mean(axis=0), Z.T @ Z / N
-    if not np.allclose(C, np.eye(D), **near):
-        for hint, K in not_white(X):
-            assert not np.allclose(Z @ Z.T, centred @ K @ centred.T, **near), hint
-    if np.allclose(C, C[0, 0] * np.eye(D), **near):
-        says = "Z'Z / N is a multiple of I: is N the number of training rows, len(X_train)?"
-    elif np.allclose(C, np.diag(np.diag(C)), **near):
-        says = "The columns of Z_train vary apart from each other, but their variances are not 1."
-    else:
-        says = "Two columns of Z_train still vary together: Z'Z / N should be I."
-    expect(C, np.eye(D), says, **near)
-    right = centred @ np.linalg.inv(np.cov(X.T, ddof=0)) @ centred.T
-    says = "Z'Z / N is I, but one matrix does not make Z_train of X_train - mu."
-    expect(Z @ Z.T, right, says, **near)
-
-
-def same_map(S, T, Z, X):
-    """Assert that S is made of T as Z of X, or name the mistake."""
-    mu = X.mean(axis=0)
-    W = np.linalg.lstsq(X - mu, Z, rcond=None)[0]
+@case("2.2")
+def more_examples_than_weights(f):
     slips = {
-        "X_test is left as it is: use the same matrix, and the training mean.": T,
-        "The test rows have lost their own mean: use the training mean.": (T - T.mean(axis=0)) @ W,
-        "X_test is multiplied, but the training mean was not subtracted.": T @ W,
-        "X_test is centred, but not multiplied by the matrix.": T - mu,
+        "Errors are squared: noise squared.": 1.0,
+        "Where is the 1 of r - c - 1?": 4 * 3 / 7,
+        "Which of N and D is r, which is c? G' G has c rows and c columns.": 4 * 10 / -8,
+        "The trace has one term for each direction of w: not N.": 4 * 10 / 6,
+        "One direction alone? The trace has one term for each.": 4 / 6,
+        "Without the noise of a new target: only w is compared with w*.": 6.0,
+        "This is a root: the mean of squares is wanted.": 2**0.5,
+        "Nothing is missing where N > D; the rows span all directions.": 2 + 25 * 0.7,
+        "The signal that is missing cannot be negative.": 2 + 25 * (1 - 10 / 3),
     }
-    says = (
-        "Training rows, given again as test rows, come out differently: use the training mean "
-        "and the same matrix."
-    )
-    expect(S, (T - mu) @ W, says, slips, rtol=1e-3, atol=1e-3)
+    says = "For N = 10, D = 3, noise 2 and norm_w 5 the answer is 2."
+    expect(risk(f, 10, 3, 2.0, 5.0), 2.0, says, slips, form=ONE_NUMBER)
 
 
 @case("2.2")
-def corners_of_a_square(f):
-    X, T = np.array([[4.0, 1], [0, -1], [3, 2], [1, -2]]), np.array([[5.0, 3]])
-    Z, S = whitened(f, X, T)
-    is_white(Z, X)
-    same_map(S, T, Z, X)
+def fewer_examples_than_weights(f):
+    quiet = {
+        "Errors are squared: norm_w squared.": 5 * 0.7,
+        "That is the share that is seen; it is the rest that is missing.": 25 * 0.3,
+        "The missing signal is missing.": 0.0,
+        "All of w* is missing? Three rows show a part of it.": 25.0,
+        "How many of ten directions can three rows span?": 25 * (1 - 10 / 3),
+        "The share of directions is one of squares already.": 25 * 0.7**2,
+    }
+    says = "With next to no noise, N = 3, D = 10 and norm_w 5, it is 17.5: what do 3 rows not show?"
+    expect(risk(f, 3, 10, 1e-9, 5.0), 17.5, says, quiet, form=ONE_NUMBER)
+    noisy = {
+        "Few examples have noise as well.": 17.5,
+        "Errors are squared: noise squared.": 17.5 + 2 * 3 / 6,
+        "Which matrix is inverted when N < D, and how many curvatures has it?": 17.5 + 4 * 10 / 6,
+        "Where is the 1 of r - c - 1?": 17.5 + 4 * 3 / 7,
+        "Noise adds to the error: here it comes out negative.": 17.5 - 4 * 10 / 8,
+        "r - c - 1 with r < c? Which matrix has an inverse when N < D?": 17.5 - 4 * 3 / 8,
+        "Without the noise of a new target: only w is compared with w*.": 19.5 + 4,
+        "Only the noise? A part of w* is missing as well.": 2.0,
+    }
+    says = "For N = 3, D = 10, noise 2 and norm_w 5 the answer is 19.5."
+    expect(risk(f, 3, 10, 2.0, 5.0), 19.5, says, noisy, form=ONE_NUMBER)
 
 
 @case("2.2")
-def sixty_examples_of_three_features(f):
-    X = slanted(0)
-    is_white(whitened(f, X, X[:7])[0], X)
-
-
-@case("2.2")
-def training_rows_as_test_rows(f):
-    X = slanted(1)
-    T = np.vstack([X[20:27], X.mean(axis=0) + 1])
-    Z, S = whitened(f, X, T)
-    same_map(S, T, Z, X)
-    alone = whitened(f, X, T[:1])[1]
-    expect(S[:1], alone, "A test row depends on the others.", rtol=1e-3, atol=1e-3)
+def the_peak(f):
+    for N in (10, 11, 9):
+        says = f"At N = {N}, D = 10 the mean is infinite, np.inf. Look from both sides of N = D."
+        minus = {f"Infinite at N = {N}, but not minus infinity.": -np.inf}
+        expect(risk(f, N, 10, 0.1, 1.0), np.inf, says, minus, form=ONE_NUMBER)
+    for N, right in [(8, 0.2 + 0.08), (12, 0.1)]:
+        says = f"Wrong at N = {N}, D = 10."
+        slips = {f"At N = {N}, D = 10 the mean is finite.": np.inf}
+        expect(risk(f, N, 10, 0.1, 1.0), right, says, slips, form=ONE_NUMBER)
 
 
 @case("2.2", hidden=True)
-def white_for_other_shapes(f):
-    for N, D in [(50, 6), (9, 4), (200, 2)]:
-        X, T = slanted(N, N, D), slanted(23, 5, D) - 3
-        Z, S = whitened(f, X, T)
-        says = f"Not white for {N} examples of {D} features: N is len(X_train)."
-        expect(Z.T @ Z / N, np.eye(D), says, atol=1e-3)
-        expect(Z.mean(axis=0), np.zeros(D), "Z_train: mean not 0.", atol=1e-3)
-        rows, inverse = T - X.mean(axis=0), np.linalg.inv(np.cov(X.T, ddof=0))
-        right = np.sqrt(np.sum(rows @ inverse * rows, axis=1))  # Mahalanobis
-        says = "The test rows have other lengths than the same matrix gives them."
-        expect(np.linalg.norm(S, axis=1), right, says, rtol=1e-3, atol=1e-3)
-        same_map(S, T, Z, X)
+def other_sizes(f):
+    sizes = [(N, 30) for N in (7, 28, 29, 30, 31, 32, 90)]
+    for N, D in [*sizes, (1, 4), (1, 3), (1, 2), (2, 2), (1, 1), (2, 1), (3, 1), (600, 500)]:
+        right = dynamics.min_norm_risk(N, D, noise=0.7, norm_w=1.9)
+        expect(risk(f, N, D, 0.7, 1.9), right, f"Wrong for N = {N}, D = {D}.", form=ONE_NUMBER)
 
 
 @case("2.2", hidden=True)
-def white_in_small_units(f):
-    X = slanted(224, 30, 3) / 1e8
-    Z, _ = whitened(f, X, X[:2])
-    says = "In units of 1e8 the variances are near 1e-16, but no 0: add nothing to them."
-    expect(Z.T @ Z / 30, np.eye(3), says, atol=1e-3)
+def mean_of_4000_fits(f):
+    draw = np.random.default_rng(24)
+    for N, D in [(5, 14), (16, 4)]:
+        Phi = draw.normal(size=(4000, N, D))
+        w = draw.normal(size=D)
+        t = Phi @ w + 1.5 * draw.normal(size=(4000, N))
+        gaps = np.sum((np.einsum("rdn,rn->rd", np.linalg.pinv(Phi), t) - w) ** 2, axis=1)
+        got = risk(f, N, D, 1.5, float(np.linalg.norm(w)))
+        says = f"4,000 fits with N = {N}, D = {D} have another mean."
+        expect(got, gaps.mean(), says, form=ONE_NUMBER, rtol=0.06)
 
 
 # --- 2.3 · The shortest solution ------------------------------------------------------------------
@@ -427,92 +360,159 @@ def other_shapes_and_ranks(f):
         expect(fit(f, Phi, t), right, says, form=ONE_EACH, rtol=1e-5, atol=1e-7)
 
 
-# --- 2.4 · The expected error of a perfect fit ----------------------------------------------------
+# --- 2.4 · Whiten ---------------------------------------------------------------------------------
+
+# A matrix W whitens if W W' is the inverse of the covariance. Any rotation of it does, so that not
+# Z = (X - mu) W is compared, but the inner products of the rows, (X - mu) W W' (X - mu)'.
 
 
-def risk(f, N, D, noise, norm_w):
+def slanted(seed, N=60, D=3):
+    draw = np.random.default_rng(seed)
+    mix = np.triu(np.ones((D, D))) * np.arange(1, D + 1)
+    return draw.normal(size=(N, D)) @ mix + 5
+
+
+def whitened(f, X, T):
+    D = X.shape[1]
+    shapes = (
+        f"The covariance of {D} features has shape ({D}, {D}), and so has the matrix that the rows "
+        f"are multiplied by; mean and h have ({D},)."
+    )
     try:
-        return f(N, D, noise, norm_w)
-    except ZeroDivisionError:
+        Z, S = both(with_shapes(f, X.copy(), T.copy(), shapes=shapes), X, T)
+    except np.linalg.LinAlgError as error:
         raise AssertionError(
-            f"Division by 0 at N = {N}, D = {D}: what is the mean there?"
+            "A matrix has no inverse or no root here. The covariance of the training rows has "
+            f"both: is it taken for both sets? The error: {error}"
         ) from None
+    assert np.isfinite(Z).all(), "Z_train has nan or inf: the root of something negative?"
+    assert np.isfinite(S).all(), "Z_test has nan or inf: whose mean and covariance are meant?"
+    return Z, S
 
 
-ONE_NUMBER = "Signal and noise together are one number."
+def not_white(X):
+    """What mistakes make of W W': pairs of a hint and a matrix."""
+    N, D = X.shape
+    Sigma, mu = np.cov(X.T, ddof=0), X.mean(axis=0)
+    inverse, about_0 = np.linalg.inv(Sigma), np.linalg.inv(Sigma + np.outer(mu, mu))
+    h, Q = np.linalg.eigh(Sigma)
+    L, M = np.linalg.cholesky(Sigma), np.linalg.cholesky(inverse)
+    side = "Cholesky on the wrong side: which stands beside the rows, the factor or its transpose?"
+    late = "The covariance is that of centred data: subtract the mean before you compute it."
+    yield from [
+        ("Centred, perhaps turned, but not divided.", np.eye(D)),
+        (
+            "Standardised: the columns have deviation 1, but still vary together.",
+            np.diag(1 / np.diag(Sigma)),
+        ),
+        ("Divided by h: the deviation along an axis is its square root.", inverse @ inverse),
+        ("Multiplied by the deviations: divide by them.", Sigma),
+        (
+            "These are the axes of the correlations: take those of the covariance.",
+            np.linalg.inv(np.corrcoef(X.T)),
+        ),
+        ("Divide by N, not N - 1, in the covariance.", inverse * (N - 1) / N),
+        ("Too small by sqrt(N): is the covariance a mean over the rows?", inverse / N),
+        ("Too large by sqrt(N): it is in there twice.", inverse * N),
+        (late, about_0),
+        (late, about_0 * (N - 1) / N),
+        (late, about_0 / N),
+        (side, np.linalg.inv(L.T @ L)),
+        (side, M.T @ M),
+        ("Multiplied by a Cholesky factor of Sigma: divide by it, by its inverse.", L.T @ L),
+    ]
+    for order in (np.arange(D), np.arange(D)[::-1]):
+        yield (
+            "Features were divided, then turned. Turn first; h belongs to the turned columns.",
+            np.diag(1 / h[order]),
+        )
+        for signs in itertools.product((1, -1), repeat=D - 1):  # an axis may point either way
+            V = Q[:, order] * [1, *signs]
+            hint = "Turned by Q.T in place of Q: the axes are the columns of Q, the rows of Qt."
+            yield hint, V.T / h[order] @ V
 
 
-@case("2.4")
-def more_examples_than_weights(f):
+def is_white(Z, X):
+    """Assert that Z is a whitened X, or name the mistake."""
+    N, D = X.shape
+    near = dict(rtol=1e-3, atol=1e-3)
+    says = "Z_train: mean not 0. Subtract the training mean from all rows."
+    expect(Z.mean(axis=0), np.zeros(D), says, **near)
+    centred, C = X - X.mean(axis=0), Z.T @ Z / N
+    if not np.allclose(C, np.eye(D), **near):
+        for hint, K in not_white(X):
+            assert not np.allclose(Z @ Z.T, centred @ K @ centred.T, **near), hint
+    if np.allclose(C, C[0, 0] * np.eye(D), **near):
+        says = "Z'Z / N is a multiple of I: is N the number of training rows, len(X_train)?"
+    elif np.allclose(C, np.diag(np.diag(C)), **near):
+        says = "The columns of Z_train vary apart from each other, but their variances are not 1."
+    else:
+        says = "Two columns of Z_train still vary together: Z'Z / N should be I."
+    expect(C, np.eye(D), says, **near)
+    right = centred @ np.linalg.inv(np.cov(X.T, ddof=0)) @ centred.T
+    says = "Z'Z / N is I, but one matrix does not make Z_train of X_train - mu."
+    expect(Z @ Z.T, right, says, **near)
+
+
+def same_map(S, T, Z, X):
+    """Assert that S is made of T as Z of X, or name the mistake."""
+    mu = X.mean(axis=0)
+    W = np.linalg.lstsq(X - mu, Z, rcond=None)[0]
     slips = {
-        "Errors are squared: noise squared.": 1.0,
-        "Where is the 1 of r - c - 1?": 4 * 3 / 7,
-        "Which of N and D is r, which is c? G' G has c rows and c columns.": 4 * 10 / -8,
-        "The trace has one term for each direction of w: not N.": 4 * 10 / 6,
-        "One direction alone? The trace has one term for each.": 4 / 6,
-        "Without the noise of a new target: only w is compared with w*.": 6.0,
-        "This is a root: the mean of squares is wanted.": 2**0.5,
-        "Nothing is missing where N > D; the rows span all directions.": 2 + 25 * 0.7,
-        "The signal that is missing cannot be negative.": 2 + 25 * (1 - 10 / 3),
+        "X_test is left as it is: use the same matrix, and the training mean.": T,
+        "The test rows have lost their own mean: use the training mean.": (T - T.mean(axis=0)) @ W,
+        "X_test is multiplied, but the training mean was not subtracted.": T @ W,
+        "X_test is centred, but not multiplied by the matrix.": T - mu,
     }
-    says = "For N = 10, D = 3, noise 2 and norm_w 5 the answer is 2."
-    expect(risk(f, 10, 3, 2.0, 5.0), 2.0, says, slips, form=ONE_NUMBER)
+    says = (
+        "Training rows, given again as test rows, come out differently: use the training mean "
+        "and the same matrix."
+    )
+    expect(S, (T - mu) @ W, says, slips, rtol=1e-3, atol=1e-3)
 
 
 @case("2.4")
-def fewer_examples_than_weights(f):
-    quiet = {
-        "Errors are squared: norm_w squared.": 5 * 0.7,
-        "That is the share that is seen; it is the rest that is missing.": 25 * 0.3,
-        "The missing signal is missing.": 0.0,
-        "All of w* is missing? Three rows show a part of it.": 25.0,
-        "How many of ten directions can three rows span?": 25 * (1 - 10 / 3),
-        "The share of directions is one of squares already.": 25 * 0.7**2,
-    }
-    says = "With next to no noise, N = 3, D = 10 and norm_w 5, it is 17.5: what do 3 rows not show?"
-    expect(risk(f, 3, 10, 1e-9, 5.0), 17.5, says, quiet, form=ONE_NUMBER)
-    noisy = {
-        "Few examples have noise as well.": 17.5,
-        "Errors are squared: noise squared.": 17.5 + 2 * 3 / 6,
-        "Which matrix is inverted when N < D, and how many curvatures has it?": 17.5 + 4 * 10 / 6,
-        "Where is the 1 of r - c - 1?": 17.5 + 4 * 3 / 7,
-        "Noise adds to the error: here it comes out negative.": 17.5 - 4 * 10 / 8,
-        "r - c - 1 with r < c? Which matrix has an inverse when N < D?": 17.5 - 4 * 3 / 8,
-        "Without the noise of a new target: only w is compared with w*.": 19.5 + 4,
-        "Only the noise? A part of w* is missing as well.": 2.0,
-    }
-    says = "For N = 3, D = 10, noise 2 and norm_w 5 the answer is 19.5."
-    expect(risk(f, 3, 10, 2.0, 5.0), 19.5, says, noisy, form=ONE_NUMBER)
+def corners_of_a_square(f):
+    X, T = np.array([[4.0, 1], [0, -1], [3, 2], [1, -2]]), np.array([[5.0, 3]])
+    Z, S = whitened(f, X, T)
+    is_white(Z, X)
+    same_map(S, T, Z, X)
 
 
 @case("2.4")
-def the_peak(f):
-    for N in (10, 11, 9):
-        says = f"At N = {N}, D = 10 the mean is infinite, np.inf. Look from both sides of N = D."
-        minus = {f"Infinite at N = {N}, but not minus infinity.": -np.inf}
-        expect(risk(f, N, 10, 0.1, 1.0), np.inf, says, minus, form=ONE_NUMBER)
-    for N, right in [(8, 0.2 + 0.08), (12, 0.1)]:
-        says = f"Wrong at N = {N}, D = 10."
-        slips = {f"At N = {N}, D = 10 the mean is finite.": np.inf}
-        expect(risk(f, N, 10, 0.1, 1.0), right, says, slips, form=ONE_NUMBER)
+def sixty_examples_of_three_features(f):
+    X = slanted(0)
+    is_white(whitened(f, X, X[:7])[0], X)
+
+
+@case("2.4")
+def training_rows_as_test_rows(f):
+    X = slanted(1)
+    T = np.vstack([X[20:27], X.mean(axis=0) + 1])
+    Z, S = whitened(f, X, T)
+    same_map(S, T, Z, X)
+    alone = whitened(f, X, T[:1])[1]
+    expect(S[:1], alone, "A test row depends on the others.", rtol=1e-3, atol=1e-3)
 
 
 @case("2.4", hidden=True)
-def other_sizes(f):
-    sizes = [(N, 30) for N in (7, 28, 29, 30, 31, 32, 90)]
-    for N, D in [*sizes, (1, 4), (1, 3), (1, 2), (2, 2), (1, 1), (2, 1), (3, 1), (600, 500)]:
-        right = dynamics.min_norm_risk(N, D, noise=0.7, norm_w=1.9)
-        expect(risk(f, N, D, 0.7, 1.9), right, f"Wrong for N = {N}, D = {D}.", form=ONE_NUMBER)
+def white_for_other_shapes(f):
+    for N, D in [(50, 6), (9, 4), (200, 2)]:
+        X, T = slanted(N, N, D), slanted(23, 5, D) - 3
+        Z, S = whitened(f, X, T)
+        says = f"Not white for {N} examples of {D} features: N is len(X_train)."
+        expect(Z.T @ Z / N, np.eye(D), says, atol=1e-3)
+        expect(Z.mean(axis=0), np.zeros(D), "Z_train: mean not 0.", atol=1e-3)
+        rows, inverse = T - X.mean(axis=0), np.linalg.inv(np.cov(X.T, ddof=0))
+        right = np.sqrt(np.sum(rows @ inverse * rows, axis=1))  # Mahalanobis
+        says = "The test rows have other lengths than the same matrix gives them."
+        expect(np.linalg.norm(S, axis=1), right, says, rtol=1e-3, atol=1e-3)
+        same_map(S, T, Z, X)
 
 
 @case("2.4", hidden=True)
-def mean_of_4000_fits(f):
-    draw = np.random.default_rng(24)
-    for N, D in [(5, 14), (16, 4)]:
-        Phi = draw.normal(size=(4000, N, D))
-        w = draw.normal(size=D)
-        t = Phi @ w + 1.5 * draw.normal(size=(4000, N))
-        gaps = np.sum((np.einsum("rdn,rn->rd", np.linalg.pinv(Phi), t) - w) ** 2, axis=1)
-        got = risk(f, N, D, 1.5, float(np.linalg.norm(w)))
-        says = f"4,000 fits with N = {N}, D = {D} have another mean."
-        expect(got, gaps.mean(), says, form=ONE_NUMBER, rtol=0.06)
+def white_in_small_units(f):
+    X = slanted(224, 30, 3) / 1e8
+    Z, _ = whitened(f, X, X[:2])
+    says = "In units of 1e8 the variances are near 1e-16, but no 0: add nothing to them."
+    expect(Z.T @ Z / 30, np.eye(3), says, atol=1e-3)

@@ -313,6 +313,510 @@ EXERCISES = {
         ],
     ),
     "2.2": Exercise(
+        "def expected_min_norm_risk(N, D, noise, norm_w):",
+        [
+            Wrong(
+                "noise not squared",
+                """
+                if N > D + 1:
+                    return noise * D / (N - D - 1)
+                if N < D - 1:
+                    return norm_w**2 * (1 - N / D) + noise * N / (D - N - 1)
+                return np.inf
+                """,
+                "noise squared",
+            ),
+            Wrong(
+                "N - D",
+                """
+                if N > D:
+                    return noise**2 * D / (N - D)
+                if N < D:
+                    return norm_w**2 * (1 - N / D) + noise**2 * N / (D - N)
+                return np.inf
+                """,
+                "Where is the 1 of r - c - 1?",
+            ),
+            Wrong(
+                "N in place of D",
+                """
+                if N > D + 1:
+                    return noise**2 * N / (N - D - 1)
+                if N < D - 1:
+                    return norm_w**2 * (1 - N / D) + noise**2 * D / (D - N - 1)
+                return np.inf
+                """,
+                "one term for each direction",
+            ),
+            Wrong(
+                "the noise of the test targets",
+                """
+                if N > D + 1:
+                    return noise**2 * (1 + D / (N - D - 1))
+                if N < D - 1:
+                    return norm_w**2 * (1 - N / D) + noise**2 * (1 + N / (D - N - 1))
+                return np.inf
+                """,
+                "Without the noise of a new target",
+            ),
+            Wrong(
+                "norm_w not squared",
+                """
+                if N > D + 1:
+                    return noise**2 * D / (N - D - 1)
+                if N < D - 1:
+                    return norm_w * (1 - N / D) + noise**2 * N / (D - N - 1)
+                return np.inf
+                """,
+                "norm_w squared",
+            ),
+            Wrong(
+                "the share that is seen",
+                """
+                if N > D + 1:
+                    return noise**2 * D / (N - D - 1)
+                if N < D - 1:
+                    return norm_w**2 * N / D + noise**2 * N / (D - N - 1)
+                return np.inf
+                """,
+                "the share that is seen",
+            ),
+            Wrong(
+                "no noise for few examples",
+                """
+                if N > D + 1:
+                    return noise**2 * D / (N - D - 1)
+                if N < D - 1:
+                    return norm_w**2 * (1 - N / D)
+                return np.inf
+                """,
+                "noise as well",
+            ),
+            Wrong(
+                "not exchanged on top",
+                """
+                if N > D + 1:
+                    return noise**2 * D / (N - D - 1)
+                if N < D - 1:
+                    return norm_w**2 * (1 - N / D) + noise**2 * D / (D - N - 1)
+                return np.inf
+                """,
+                "how many curvatures",
+            ),
+            Wrong(
+                "infinite at N = D alone",
+                """
+                if N > D:
+                    return noise**2 * D / (N - D - 1)
+                if N < D:
+                    return norm_w**2 * (1 - N / D) + noise**2 * N / (D - N - 1)
+                return np.inf
+                """,
+                "Division by 0",
+            ),
+            Wrong(
+                "shape: the two parts",
+                """
+                if N > D + 1:
+                    return noise**2 * D / (N - D - 1), 0.0
+                if N < D - 1:
+                    return norm_w**2 * (1 - N / D), noise**2 * N / (D - N - 1)
+                return np.inf
+                """,
+                "one number",
+            ),
+            Wrong(
+                "a peak at 10 weights alone",
+                """
+                if D == 10 and 9 <= N <= 11:
+                    return np.inf
+                if N > D:
+                    return noise**2 * D / max(N - D - 1, 1)
+                return norm_w**2 * (1 - N / D) + noise**2 * N / max(D - N - 1, 1)
+                """,
+                "D = 30",
+                hidden=True,
+            ),
+            Wrong(
+                "the fact read with r and c exchanged",
+                """
+                if N > D + 1:
+                    return noise**2 * N / (D - N - 1)
+                if N < D - 1:
+                    return norm_w**2 * (1 - N / D) + noise**2 * D / (N - D - 1)
+                return np.inf
+                """,
+                "which is c?",
+            ),
+            Wrong(
+                "the same matrix on both sides",
+                """
+                if abs(N - D) <= 1:
+                    return np.inf
+                return max(0, 1 - N / D) * norm_w**2 + noise**2 * D / (N - D - 1)
+                """,
+                "comes out negative",
+            ),
+            Wrong(
+                "missing signal on both sides",
+                """
+                if abs(N - D) <= 1:
+                    return np.inf
+                few, many = sorted((N, D))
+                return (1 - few / many) * norm_w**2 + noise**2 * few / (many - few - 1)
+                """,
+                "the rows span all directions",
+            ),
+            Wrong(
+                "all of the signal is missing",
+                """
+                if N > D + 1:
+                    return noise**2 * D / (N - D - 1)
+                if N < D - 1:
+                    return norm_w**2 + noise**2 * N / (D - N - 1)
+                return np.inf
+                """,
+                "Three rows show a part",
+            ),
+            Wrong(
+                "no missing signal",
+                """
+                if abs(N - D) <= 1:
+                    return np.inf
+                few, many = sorted((N, D))
+                return noise**2 * few / (many - few - 1)
+                """,
+                "The missing signal is missing",
+            ),
+            Wrong(
+                "the share squared",
+                """
+                if abs(N - D) <= 1:
+                    return np.inf
+                few, many = sorted((N, D))
+                return max(0, 1 - N / D) ** 2 * norm_w**2 + noise**2 * few / (many - few - 1)
+                """,
+                "one of squares already",
+            ),
+            Wrong(
+                "noise of one direction",
+                """
+                if abs(N - D) <= 1:
+                    return np.inf
+                return max(0, 1 - N / D) * norm_w**2 + noise**2 / (abs(N - D) - 1)
+                """,
+                "One direction alone",
+            ),
+            Wrong(
+                "a root",
+                """
+                if abs(N - D) <= 1:
+                    return np.inf
+                few, many = sorted((N, D))
+                return np.sqrt(max(0, 1 - N / D) * norm_w**2 + noise**2 * few / (many - few - 1))
+                """,
+                "This is a root",
+            ),
+            Wrong(
+                "finite at N = D - 1",
+                """
+                if N in (D, D + 1):
+                    return np.inf
+                few, many = sorted((N, D))
+                return max(0, 1 - N / D) * norm_w**2 + noise**2 * few / max(many - few - 1, 0.1)
+                """,
+                "both sides",
+            ),
+            Wrong(
+                "infinite over too wide a range",
+                """
+                if abs(N - D) <= 2:
+                    return np.inf
+                few, many = sorted((N, D))
+                return max(0, 1 - N / D) * norm_w**2 + noise**2 * few / (many - few - 1)
+                """,
+                "the mean is finite",
+            ),
+        ],
+        [
+            """
+            if abs(N - D) <= 1:
+                return float("inf")
+            few, many = sorted((N, D))
+            return max(0, 1 - N / D) * norm_w**2 + noise**2 * few / (many - few - 1)
+            """,
+            "return dynamics.min_norm_risk(N, D, noise=noise, norm_w=norm_w)",
+            """
+            signal = norm_w * norm_w * (D - min(N, D)) / D
+            rows, columns = (N, D) if N >= D else (D, N)
+            if rows - columns < 2:
+                return jnp.inf
+            return jnp.array(signal + noise * noise * columns / (rows - columns - 1))
+            """,
+            """
+            from math import inf
+
+            trace = lambda r, c: c / (r - c - 1) if r > c + 1 else inf
+            return noise**2 * trace(max(N, D), min(N, D)) + norm_w**2 * max(D - N, 0) / D
+            """,
+        ],
+    ),
+    "2.3": Exercise(
+        "def min_norm_ls(Phi, t):",
+        [
+            Wrong(
+                "the normal equations",
+                "return np.linalg.solve(Phi.T @ Phi, Phi.T @ t)",
+                "no inverse",
+            ),
+            Wrong(
+                "multiplied by the singular values",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                return Qt.T @ ((U.T @ t) * size)
+                """,
+                "Multiplied, not divided",
+            ),
+            Wrong(
+                "not divided",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                return Qt.T @ (U.T @ t)
+                """,
+                "not divided by size",
+            ),
+            Wrong(
+                "divided twice",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                return Qt.T @ ((U.T @ t) / size**2)
+                """,
+                "Divided by size twice",
+            ),
+            Wrong(
+                "tiny singular values kept",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                return Qt.T @ ((U.T @ t) / size)
+                """,
+                "leave it out",
+            ),
+            Wrong(
+                "an absolute limit",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                keep = size > 1e-10
+                return Qt[keep].T @ ((U[:, keep].T @ t) / size[keep])
+                """,
+                "compare with the largest",
+            ),
+            Wrong(
+                "the limit for squares",
+                """
+                h, Q = np.linalg.eigh(Phi.T @ Phi)
+                keep = h > 1e-10 * h.max()
+                return Q[:, keep] @ (Q[:, keep].T @ (Phi.T @ t) / h[keep])
+                """,
+                "small, but no 0",
+            ),
+            Wrong(
+                "a fit that is not the shortest",
+                """
+                N, D = Phi.shape
+                if N >= D:
+                    return np.linalg.pinv(Phi) @ t
+                return np.append(np.linalg.solve(Phi[:, :N], t), np.zeros(D - N))
+                """,
+                "a shorter solution",
+            ),
+            Wrong("sign", "return -np.linalg.pinv(Phi, rcond=1e-10) @ t", "The sign"),
+            Wrong(
+                "shape: a column",
+                "return np.linalg.pinv(Phi, rcond=1e-10) @ t[:, None]",
+                "One weight per column",
+            ),
+            Wrong(
+                "the last singular value alone may be 0",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                rank = len(size) - (size[-1] <= 1e-10 * size[0])
+                return Qt[:rank].T @ ((U[:, :rank].T @ t) / size[:rank])
+                """,
+                "any number of singular values",
+                hidden=True,
+            ),
+            Wrong(
+                "tiny singular values made 0, and divided by",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                size[size < 1e-10 * size[0]] = 0
+                return Qt.T @ ((U.T @ t) / size)
+                """,
+                "still divided by",
+            ),
+            Wrong(
+                "shape: full matrices",
+                """
+                U, size, Qt = np.linalg.svd(Phi)
+                return Qt.T @ ((U.T @ t) / size)
+                """,
+                "full_matrices=False gives U (3, 2), size (2,)",
+            ),
+            Wrong(
+                "shape: full matrices, and a choice",
+                """
+                U, size, Qt = np.linalg.svd(Phi)
+                keep = size > 1e-10 * size[0]
+                return Qt[keep].T @ ((U[:, keep].T @ t) / size[keep])
+                """,
+                "full_matrices=False gives U (3, 2), size (2,)",
+            ),
+            Wrong(
+                "shape: Qt not transposed",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                return Qt @ ((U.T @ t) / size)
+                """,
+                "Qt (3, 5)",
+            ),
+            Wrong(
+                "shape: U not transposed",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                return Qt.T @ ((U @ t) / size)
+                """,
+                "U (3, 2)",
+            ),
+            Wrong(
+                "shape: rows of U picked",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                keep = size > 1e-10 * size[0]
+                return Qt[keep].T @ ((U[keep].T @ t) / size[keep])
+                """,
+                "U (3, 2)",
+            ),
+            Wrong(
+                "shape: columns of Qt picked",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                keep = size > 1e-10 * size[0]
+                return Qt[:, keep].T @ ((U[:, keep].T @ t) / size[keep])
+                """,
+                "Qt (3, 5)",
+            ),
+            Wrong(
+                "shape: not turned back",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                return (U.T @ t) / size
+                """,
+                "turned back",
+            ),
+            Wrong(
+                "shape: the fit",
+                """
+                return Phi @ np.linalg.pinv(Phi) @ t
+                """,
+                "one number per row",
+            ),
+            Wrong(
+                "shape: the pseudoinverse",
+                """
+                return np.linalg.pinv(Phi)
+                """,
+                "the matrix that makes w",
+            ),
+            Wrong(
+                "shape: all that lstsq gives",
+                """
+                return np.linalg.lstsq(Phi, t, rcond=1e-10)
+                """,
+                "One weight per column",
+            ),
+            Wrong(
+                "by the roots of the curvatures",
+                """
+                h, Q = np.linalg.eigh(Phi.T @ Phi / len(t))
+                keep = h > 1e-12 * h.max()
+                U = Phi @ Q[:, keep] / np.sqrt(len(t) * h[keep])
+                return Q[:, keep] @ (U.T @ t / np.sqrt(h[keep]))
+                """,
+                "they lack the N",
+            ),
+            Wrong(
+                "by the Gram matrix",
+                """
+                return Phi.T @ np.linalg.solve(Phi @ Phi.T, t)
+                """,
+                "no inverse",
+            ),
+            Wrong(
+                "a tiny ridge",
+                """
+                D = Phi.shape[1]
+                return np.linalg.solve(Phi.T @ Phi + 1e-12 * np.eye(D), Phi.T @ t)
+                """,
+                "has no inverse",
+            ),
+            Wrong(
+                "the library's own limit",
+                """
+                return np.linalg.lstsq(Phi, t, rcond=None)[0]
+                """,
+                "3e-11 of the largest counts as 0",
+            ),
+            Wrong(
+                "a limit of 1e-8",
+                """
+                return np.linalg.pinv(Phi, rcond=1e-8) @ t
+                """,
+                "3e-10 of the largest is no 0",
+            ),
+            Wrong(
+                "a limit of 1e-9",
+                """
+                return np.linalg.pinv(Phi, rcond=1e-9) @ t
+                """,
+                "3e-10 of the largest is no 0",
+            ),
+            Wrong(
+                "a limit of 1e-11",
+                """
+                return np.linalg.pinv(Phi, rcond=1e-11) @ t
+                """,
+                "3e-11 of the largest counts as 0",
+            ),
+        ],
+        [
+            "return np.linalg.pinv(Phi, rcond=1e-10) @ t",
+            "return np.linalg.lstsq(Phi, t, rcond=1e-10)[0]",
+            """
+            U, size, Qt = jnp.linalg.svd(jnp.asarray(Phi), full_matrices=False)
+            inverse = jnp.where(size > 1e-10 * size[0], 1 / size, 0)
+            return Qt.T @ (inverse * (U.T @ t))
+            """,
+            """
+            import scipy.linalg
+
+            return scipy.linalg.lstsq(Phi, t, cond=1e-10)[0]
+            """,
+            """
+            w = np.zeros(Phi.shape[1])
+            U, size, Qt = np.linalg.svd(Phi)
+            for i, s in enumerate(size):
+                if s >= 1e-10 * max(size):
+                    w += Qt[i] * np.dot(U[:, i], t) / s
+            return list(w)
+            """,
+            """
+            U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+            rank = np.sum(size > 1e-10 * size.max())
+            return np.einsum("kd,k,nk,n->d", Qt[:rank], 1 / size[:rank], U[:, :rank], t)
+            """,
+        ],
+    ),
+    "2.4": Exercise(
         "def whiten(X_train, X_test):",
         [
             Wrong(
@@ -629,510 +1133,6 @@ EXERCISES = {
             mu = small.mean(axis=0)
             h, Q = np.linalg.eigh((small - mu).T @ (small - mu) / len(small))
             return (small - mu) @ Q / np.sqrt(h), (other - mu) @ Q / np.sqrt(h)
-            """,
-        ],
-    ),
-    "2.3": Exercise(
-        "def min_norm_ls(Phi, t):",
-        [
-            Wrong(
-                "the normal equations",
-                "return np.linalg.solve(Phi.T @ Phi, Phi.T @ t)",
-                "no inverse",
-            ),
-            Wrong(
-                "multiplied by the singular values",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                return Qt.T @ ((U.T @ t) * size)
-                """,
-                "Multiplied, not divided",
-            ),
-            Wrong(
-                "not divided",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                return Qt.T @ (U.T @ t)
-                """,
-                "not divided by size",
-            ),
-            Wrong(
-                "divided twice",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                return Qt.T @ ((U.T @ t) / size**2)
-                """,
-                "Divided by size twice",
-            ),
-            Wrong(
-                "tiny singular values kept",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                return Qt.T @ ((U.T @ t) / size)
-                """,
-                "leave it out",
-            ),
-            Wrong(
-                "an absolute limit",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                keep = size > 1e-10
-                return Qt[keep].T @ ((U[:, keep].T @ t) / size[keep])
-                """,
-                "compare with the largest",
-            ),
-            Wrong(
-                "the limit for squares",
-                """
-                h, Q = np.linalg.eigh(Phi.T @ Phi)
-                keep = h > 1e-10 * h.max()
-                return Q[:, keep] @ (Q[:, keep].T @ (Phi.T @ t) / h[keep])
-                """,
-                "small, but no 0",
-            ),
-            Wrong(
-                "a fit that is not the shortest",
-                """
-                N, D = Phi.shape
-                if N >= D:
-                    return np.linalg.pinv(Phi) @ t
-                return np.append(np.linalg.solve(Phi[:, :N], t), np.zeros(D - N))
-                """,
-                "a shorter solution",
-            ),
-            Wrong("sign", "return -np.linalg.pinv(Phi, rcond=1e-10) @ t", "The sign"),
-            Wrong(
-                "shape: a column",
-                "return np.linalg.pinv(Phi, rcond=1e-10) @ t[:, None]",
-                "One weight per column",
-            ),
-            Wrong(
-                "the last singular value alone may be 0",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                rank = len(size) - (size[-1] <= 1e-10 * size[0])
-                return Qt[:rank].T @ ((U[:, :rank].T @ t) / size[:rank])
-                """,
-                "any number of singular values",
-                hidden=True,
-            ),
-            Wrong(
-                "tiny singular values made 0, and divided by",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                size[size < 1e-10 * size[0]] = 0
-                return Qt.T @ ((U.T @ t) / size)
-                """,
-                "still divided by",
-            ),
-            Wrong(
-                "shape: full matrices",
-                """
-                U, size, Qt = np.linalg.svd(Phi)
-                return Qt.T @ ((U.T @ t) / size)
-                """,
-                "full_matrices=False gives U (3, 2), size (2,)",
-            ),
-            Wrong(
-                "shape: full matrices, and a choice",
-                """
-                U, size, Qt = np.linalg.svd(Phi)
-                keep = size > 1e-10 * size[0]
-                return Qt[keep].T @ ((U[:, keep].T @ t) / size[keep])
-                """,
-                "full_matrices=False gives U (3, 2), size (2,)",
-            ),
-            Wrong(
-                "shape: Qt not transposed",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                return Qt @ ((U.T @ t) / size)
-                """,
-                "Qt (3, 5)",
-            ),
-            Wrong(
-                "shape: U not transposed",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                return Qt.T @ ((U @ t) / size)
-                """,
-                "U (3, 2)",
-            ),
-            Wrong(
-                "shape: rows of U picked",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                keep = size > 1e-10 * size[0]
-                return Qt[keep].T @ ((U[keep].T @ t) / size[keep])
-                """,
-                "U (3, 2)",
-            ),
-            Wrong(
-                "shape: columns of Qt picked",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                keep = size > 1e-10 * size[0]
-                return Qt[:, keep].T @ ((U[:, keep].T @ t) / size[keep])
-                """,
-                "Qt (3, 5)",
-            ),
-            Wrong(
-                "shape: not turned back",
-                """
-                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-                return (U.T @ t) / size
-                """,
-                "turned back",
-            ),
-            Wrong(
-                "shape: the fit",
-                """
-                return Phi @ np.linalg.pinv(Phi) @ t
-                """,
-                "one number per row",
-            ),
-            Wrong(
-                "shape: the pseudoinverse",
-                """
-                return np.linalg.pinv(Phi)
-                """,
-                "the matrix that makes w",
-            ),
-            Wrong(
-                "shape: all that lstsq gives",
-                """
-                return np.linalg.lstsq(Phi, t, rcond=1e-10)
-                """,
-                "One weight per column",
-            ),
-            Wrong(
-                "by the roots of the curvatures",
-                """
-                h, Q = np.linalg.eigh(Phi.T @ Phi / len(t))
-                keep = h > 1e-12 * h.max()
-                U = Phi @ Q[:, keep] / np.sqrt(len(t) * h[keep])
-                return Q[:, keep] @ (U.T @ t / np.sqrt(h[keep]))
-                """,
-                "they lack the N",
-            ),
-            Wrong(
-                "by the Gram matrix",
-                """
-                return Phi.T @ np.linalg.solve(Phi @ Phi.T, t)
-                """,
-                "no inverse",
-            ),
-            Wrong(
-                "a tiny ridge",
-                """
-                D = Phi.shape[1]
-                return np.linalg.solve(Phi.T @ Phi + 1e-12 * np.eye(D), Phi.T @ t)
-                """,
-                "has no inverse",
-            ),
-            Wrong(
-                "the library's own limit",
-                """
-                return np.linalg.lstsq(Phi, t, rcond=None)[0]
-                """,
-                "3e-11 of the largest counts as 0",
-            ),
-            Wrong(
-                "a limit of 1e-8",
-                """
-                return np.linalg.pinv(Phi, rcond=1e-8) @ t
-                """,
-                "3e-10 of the largest is no 0",
-            ),
-            Wrong(
-                "a limit of 1e-9",
-                """
-                return np.linalg.pinv(Phi, rcond=1e-9) @ t
-                """,
-                "3e-10 of the largest is no 0",
-            ),
-            Wrong(
-                "a limit of 1e-11",
-                """
-                return np.linalg.pinv(Phi, rcond=1e-11) @ t
-                """,
-                "3e-11 of the largest counts as 0",
-            ),
-        ],
-        [
-            "return np.linalg.pinv(Phi, rcond=1e-10) @ t",
-            "return np.linalg.lstsq(Phi, t, rcond=1e-10)[0]",
-            """
-            U, size, Qt = jnp.linalg.svd(jnp.asarray(Phi), full_matrices=False)
-            inverse = jnp.where(size > 1e-10 * size[0], 1 / size, 0)
-            return Qt.T @ (inverse * (U.T @ t))
-            """,
-            """
-            import scipy.linalg
-
-            return scipy.linalg.lstsq(Phi, t, cond=1e-10)[0]
-            """,
-            """
-            w = np.zeros(Phi.shape[1])
-            U, size, Qt = np.linalg.svd(Phi)
-            for i, s in enumerate(size):
-                if s >= 1e-10 * max(size):
-                    w += Qt[i] * np.dot(U[:, i], t) / s
-            return list(w)
-            """,
-            """
-            U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
-            rank = np.sum(size > 1e-10 * size.max())
-            return np.einsum("kd,k,nk,n->d", Qt[:rank], 1 / size[:rank], U[:, :rank], t)
-            """,
-        ],
-    ),
-    "2.4": Exercise(
-        "def expected_min_norm_risk(N, D, noise, norm_w):",
-        [
-            Wrong(
-                "noise not squared",
-                """
-                if N > D + 1:
-                    return noise * D / (N - D - 1)
-                if N < D - 1:
-                    return norm_w**2 * (1 - N / D) + noise * N / (D - N - 1)
-                return np.inf
-                """,
-                "noise squared",
-            ),
-            Wrong(
-                "N - D",
-                """
-                if N > D:
-                    return noise**2 * D / (N - D)
-                if N < D:
-                    return norm_w**2 * (1 - N / D) + noise**2 * N / (D - N)
-                return np.inf
-                """,
-                "Where is the 1 of r - c - 1?",
-            ),
-            Wrong(
-                "N in place of D",
-                """
-                if N > D + 1:
-                    return noise**2 * N / (N - D - 1)
-                if N < D - 1:
-                    return norm_w**2 * (1 - N / D) + noise**2 * D / (D - N - 1)
-                return np.inf
-                """,
-                "one term for each direction",
-            ),
-            Wrong(
-                "the noise of the test targets",
-                """
-                if N > D + 1:
-                    return noise**2 * (1 + D / (N - D - 1))
-                if N < D - 1:
-                    return norm_w**2 * (1 - N / D) + noise**2 * (1 + N / (D - N - 1))
-                return np.inf
-                """,
-                "Without the noise of a new target",
-            ),
-            Wrong(
-                "norm_w not squared",
-                """
-                if N > D + 1:
-                    return noise**2 * D / (N - D - 1)
-                if N < D - 1:
-                    return norm_w * (1 - N / D) + noise**2 * N / (D - N - 1)
-                return np.inf
-                """,
-                "norm_w squared",
-            ),
-            Wrong(
-                "the share that is seen",
-                """
-                if N > D + 1:
-                    return noise**2 * D / (N - D - 1)
-                if N < D - 1:
-                    return norm_w**2 * N / D + noise**2 * N / (D - N - 1)
-                return np.inf
-                """,
-                "the share that is seen",
-            ),
-            Wrong(
-                "no noise for few examples",
-                """
-                if N > D + 1:
-                    return noise**2 * D / (N - D - 1)
-                if N < D - 1:
-                    return norm_w**2 * (1 - N / D)
-                return np.inf
-                """,
-                "noise as well",
-            ),
-            Wrong(
-                "not exchanged on top",
-                """
-                if N > D + 1:
-                    return noise**2 * D / (N - D - 1)
-                if N < D - 1:
-                    return norm_w**2 * (1 - N / D) + noise**2 * D / (D - N - 1)
-                return np.inf
-                """,
-                "how many curvatures",
-            ),
-            Wrong(
-                "infinite at N = D alone",
-                """
-                if N > D:
-                    return noise**2 * D / (N - D - 1)
-                if N < D:
-                    return norm_w**2 * (1 - N / D) + noise**2 * N / (D - N - 1)
-                return np.inf
-                """,
-                "Division by 0",
-            ),
-            Wrong(
-                "shape: the two parts",
-                """
-                if N > D + 1:
-                    return noise**2 * D / (N - D - 1), 0.0
-                if N < D - 1:
-                    return norm_w**2 * (1 - N / D), noise**2 * N / (D - N - 1)
-                return np.inf
-                """,
-                "one number",
-            ),
-            Wrong(
-                "a peak at 10 weights alone",
-                """
-                if D == 10 and 9 <= N <= 11:
-                    return np.inf
-                if N > D:
-                    return noise**2 * D / max(N - D - 1, 1)
-                return norm_w**2 * (1 - N / D) + noise**2 * N / max(D - N - 1, 1)
-                """,
-                "D = 30",
-                hidden=True,
-            ),
-            Wrong(
-                "the fact read with r and c exchanged",
-                """
-                if N > D + 1:
-                    return noise**2 * N / (D - N - 1)
-                if N < D - 1:
-                    return norm_w**2 * (1 - N / D) + noise**2 * D / (N - D - 1)
-                return np.inf
-                """,
-                "which is c?",
-            ),
-            Wrong(
-                "the same matrix on both sides",
-                """
-                if abs(N - D) <= 1:
-                    return np.inf
-                return max(0, 1 - N / D) * norm_w**2 + noise**2 * D / (N - D - 1)
-                """,
-                "comes out negative",
-            ),
-            Wrong(
-                "missing signal on both sides",
-                """
-                if abs(N - D) <= 1:
-                    return np.inf
-                few, many = sorted((N, D))
-                return (1 - few / many) * norm_w**2 + noise**2 * few / (many - few - 1)
-                """,
-                "the rows span all directions",
-            ),
-            Wrong(
-                "all of the signal is missing",
-                """
-                if N > D + 1:
-                    return noise**2 * D / (N - D - 1)
-                if N < D - 1:
-                    return norm_w**2 + noise**2 * N / (D - N - 1)
-                return np.inf
-                """,
-                "Three rows show a part",
-            ),
-            Wrong(
-                "no missing signal",
-                """
-                if abs(N - D) <= 1:
-                    return np.inf
-                few, many = sorted((N, D))
-                return noise**2 * few / (many - few - 1)
-                """,
-                "The missing signal is missing",
-            ),
-            Wrong(
-                "the share squared",
-                """
-                if abs(N - D) <= 1:
-                    return np.inf
-                few, many = sorted((N, D))
-                return max(0, 1 - N / D) ** 2 * norm_w**2 + noise**2 * few / (many - few - 1)
-                """,
-                "one of squares already",
-            ),
-            Wrong(
-                "noise of one direction",
-                """
-                if abs(N - D) <= 1:
-                    return np.inf
-                return max(0, 1 - N / D) * norm_w**2 + noise**2 / (abs(N - D) - 1)
-                """,
-                "One direction alone",
-            ),
-            Wrong(
-                "a root",
-                """
-                if abs(N - D) <= 1:
-                    return np.inf
-                few, many = sorted((N, D))
-                return np.sqrt(max(0, 1 - N / D) * norm_w**2 + noise**2 * few / (many - few - 1))
-                """,
-                "This is a root",
-            ),
-            Wrong(
-                "finite at N = D - 1",
-                """
-                if N in (D, D + 1):
-                    return np.inf
-                few, many = sorted((N, D))
-                return max(0, 1 - N / D) * norm_w**2 + noise**2 * few / max(many - few - 1, 0.1)
-                """,
-                "both sides",
-            ),
-            Wrong(
-                "infinite over too wide a range",
-                """
-                if abs(N - D) <= 2:
-                    return np.inf
-                few, many = sorted((N, D))
-                return max(0, 1 - N / D) * norm_w**2 + noise**2 * few / (many - few - 1)
-                """,
-                "the mean is finite",
-            ),
-        ],
-        [
-            """
-            if abs(N - D) <= 1:
-                return float("inf")
-            few, many = sorted((N, D))
-            return max(0, 1 - N / D) * norm_w**2 + noise**2 * few / (many - few - 1)
-            """,
-            "return dynamics.min_norm_risk(N, D, noise=noise, norm_w=norm_w)",
-            """
-            signal = norm_w * norm_w * (D - min(N, D)) / D
-            rows, columns = (N, D) if N >= D else (D, N)
-            if rows - columns < 2:
-                return jnp.inf
-            return jnp.array(signal + noise * noise * columns / (rows - columns - 1))
-            """,
-            """
-            from math import inf
-
-            trace = lambda r, c: c / (r - c - 1) if r > c + 1 else inf
-            return noise**2 * trace(max(N, D), min(N, D)) + norm_w**2 * max(D - N, 0) / D
             """,
         ],
     ),
