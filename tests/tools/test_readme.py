@@ -225,39 +225,39 @@ def test_no_row_is_without_its_notebook():
         assert (ROOT / link).exists(), link
 
 
-# --- the map of the course in notebook 00 ---------------------------------------------------------
+# --- the whole course, written and planned --------------------------------------------------------
 
 
 def numbers_in(text):
     return [int(word) for word in re.findall(r"\d+", text)]
 
 
-@pytest.fixture(scope="module")
-def course_map():
-    """What the cell of notebook 00 that holds the course's map defines."""
-    known = {}
-    exec("".join(stored_cell("notebooks/00_jax_warm_up.ipynb", "needs")["source"]), known)
-    return known
+def needs():
+    """What each lesson needs of the others, from the last column of its row."""
+    rows = re.findall(r"^\| (\d+) \|.*\| ([^|]*) \|$", README, flags=re.M)
+    return {int(number): numbers_in(words) for number, words in rows}
 
 
-def test_the_paths_of_notebook_00_are_the_three_that_are_promised_here(course_map):
+def test_all_21_lessons_have_a_row_and_need_only_earlier_ones():
+    assert sorted(needs()) == list(range(21))
+    assert all(earlier < number for number, them in needs().items() for earlier in them)
+    planned = README.partition("<summary>Fourteen more lessons")[2].partition("</details>")[0]
+    written = {int(path.name[:2]) for path in LESSONS}
+    rows = {int(number) for number in re.findall(r"^\| (\d+) \|", planned, flags=re.M)}
+    assert rows == set(range(21)) - written
+
+
+def test_a_path_through_the_course_leaves_out_no_lesson_that_it_needs():
     words = README.partition("**Three paths through the whole course.**")[2].partition("\n\n")[0]
-    twelve, electives, six, alone = re.fullmatch(
-        r"\s*\*Twelve weeks:\*(.*?); electives(.*?)\."
-        r"\s*\*Six weeks to influence functions:\*(.*?)\.\s*\*Alone:\*(.*?)\.\s*",
+    twelve, before, electives, six, part, alone = re.fullmatch(
+        r"\s*\*Twelve weeks:\*(.*?)in one week, and(.*?)before\s+they begin; electives(.*?)\."
+        r"\s*\*Six weeks to influence functions:\*(.*?), with the\s+part of(.*?) that 17 needs\."
+        r"\s*\*Alone:\*(.*?)\.\s*",
         words,
         flags=re.S,
     ).groups()
-    assert numbers_in(twelve) == course_map["TWELVE_WEEKS"]
-    assert numbers_in(six) == course_map["SIX_WEEKS"]
-    assert alone.strip() == "in order" and course_map["ALONE"] == sorted(course_map["NEEDS"])
-    assert sorted([0, *numbers_in(twelve), *numbers_in(electives)]) == course_map["ALONE"]
-
-
-def test_the_table_of_notebook_00_says_the_same_as_its_map_and_links_what_there_is(course_map):
-    table = "".join(stored_cell("notebooks/00_jax_warm_up.ipynb", "h-map")["source"])
-    rows = re.findall(r"^\| (\d+) \| (.+?) \| .+ \| ([\d, –]+) \|$", table, flags=re.M)
-    assert {int(number): numbers_in(needs) for number, _, needs in rows} == course_map["NEEDS"]
-    for number, title, _ in rows[1:]:  # the first is the notebook itself
-        there = [path.name for path in ROOT.glob(f"notebooks/{int(number):02d}_*.ipynb")]
-        assert re.findall(r"\]\((.+?)\)", title) == there, title
+    twelve, before, electives, six, part = map(numbers_in, (twelve, before, electives, six, part))
+    left_out = lambda path: sorted({need for n in path for need in needs()[n]} - set(path))
+    assert left_out(twelve) == before and left_out(six) == part and part[0] in needs()[17]
+    assert sorted(before + twelve + electives) == list(range(21))
+    assert twelve == sorted(twelve) and six == sorted(six) and alone.strip() == "in order"
