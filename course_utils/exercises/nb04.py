@@ -211,10 +211,119 @@ def cg_goes_on_where_rounding_delays_it(f):
         assert left < 1e-6, says
 
 
-# --- 4.2 · The first terms ------------------------------------------------------------------------
+# --- 4.2 · The response of an optimum -------------------------------------------------------------
+
+MOVE = "The move alone, a vector like w: jax.jvp and cu.cg both give two things."
+WITHIN = {"rtol": 1e-4, "atol": 1e-12}  # what the text asks for
+
+
+def far_off(got, move):
+    """The length of the error, relative to the length of the right move."""
+    return float(np.linalg.norm(np.asarray(got) - move) / np.linalg.norm(move))
 
 
 @case("4.2")
+def response_by_hand(f):
+    J = lambda w, t: 2.0 * w[0] ** 2 + 3.0 * t * w[0]  # w* = -3 t / 4
+    got = tried(f, J, jnp.array([-0.75]), jnp.array(1.0), jnp.array(0.2))
+    slips = {
+        "The sign: the weights give way to the pull.": [0.15],
+        "The pull is still to be multiplied by the inverse of H.": [-0.6],
+        "The pull is still to be multiplied by the inverse of H, and the sign.": [0.6],
+        "Multiplied by H, not by its inverse.": [-2.4],
+        "0 is the gradient at an optimum; its derivative by t pulls.": [0.0],
+        "That is the derivative for dt = 1. Here dt = 0.2.": [-0.75],
+        "Where is the derivative of the gradient by t?": [-0.05],
+        "That is where the optimum arrives; its move is asked for.": [-0.9],
+    }
+    says = "J = 2 w^2 + 3 t w has its optimum at w = -3 t / 4: for dt = 0.2 it moves by -0.15."
+    expect(got, [-0.15], says, slips, form=MOVE, **WITHIN)
+
+
+@case("4.2")
+def response_of_many_weights(f):
+    D, T = 100, 60  # small: this is about the arrays that it makes, not about time
+    h, dt = np.logspace(-4, 0, D), np.random.default_rng(0).normal(size=T)
+    repeated = lambda t: t[np.arange(D) % T]
+    J = lambda w, t: jnp.sum(h * (w - repeated(t)) ** 2) / 2
+    got, most = largest_array(tried, f, J, jnp.zeros(D), jnp.zeros(T), jnp.asarray(dt))
+    assert most < D * D, (
+        "Your program makes an array of shape (D, D), such as H. With a million weights that is "
+        "8 terabytes. Use products: cu.hvp."
+    )
+    assert most < D * T, (
+        "Your program makes an array of the derivatives of all D gradients by all entries of t. "
+        "Use a product: jax.jvp along dt."
+    )
+    off = far_off(got, repeated(dt))
+    assert off < 1e-4, (
+        f"For a condition number of 10^4 the relative error is {off:.0e}: it may be that many "
+        "times the residual. Is tol small enough, and all in 64 bits?"
+    )
+
+
+@case("4.2")
+def response_hidden_by_a_small_residual(f):
+    h, move = np.array([1.0, 1e-4]), np.array([1.0, 3e-4])
+    J = lambda w, t: jnp.sum(h * w**2) / 2 - w @ t
+    off = far_off(tried(f, J, jnp.zeros(2), jnp.zeros(2), jnp.asarray(h * move)), move)
+    assert off < 1e-4, (
+        f"For H = diag(1, 1e-4) and a pull of [-1, -3e-8] the relative error is {off:.0e}: there "
+        "a residual of 3e-8 leaves the second weight where it is. Is tol small enough?"
+    )
+
+
+@case("4.2")
+def response_of_several(f):
+    M = np.array([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]])
+    K = np.array([[1.0, 0.6], [0.6, 1.0]])
+    J = lambda w, t: jnp.sum(jnp.cosh(w - t[:, 0] @ M)) + 0.5 * w @ K @ w
+    u, dt = np.array([0.4, -1.5]), np.array([[1.0], [-2.0], [0.5]])
+    w = -np.linalg.solve(K, np.sinh(u))
+    t = np.linalg.pinv(M.T) @ (w - u)  # w is the optimum: sinh(u) + K w = 0
+    got = tried(f, J, jnp.asarray(w), jnp.asarray(t[:, None]), jnp.asarray(dt))
+    bent = np.diag(np.cosh(u))
+    move = lambda H: np.linalg.solve(H, bent @ M.T @ dt[:, 0])
+    bent_at = lambda w, t: np.diag(np.cosh(w - t @ M))
+    slips = {
+        "H is taken at weights of 0; it belongs at the w given.": move(bent_at(0 * w, t) + K),
+        "H is taken at targets of 0; it belongs at the t given.": move(bent_at(w, 0 * t) + K),
+    }
+    says = "Two weights, targets of shape (3, 1): is H taken by w, at the w and t given?"
+    expect(got, move(bent + K), says, slips, form=MOVE, **WITHIN)
+
+
+@case("4.2", hidden=True)
+def response_of_least_squares(f):
+    draw = np.random.default_rng(44)
+    Phi = draw.normal(size=(15, 20)) * np.logspace(-1, 0, 20)  # fewer targets than weights
+    H = Phi.T @ Phi / 15 + 4e-4 * np.eye(20)
+    fit = lambda t: np.linalg.solve(H, Phi.T @ t / 15)
+    J = lambda w, t: jnp.mean((Phi @ w - t) ** 2) / 2 + 2e-4 * (w @ w)
+    t, dt = draw.normal(size=15), 20 * draw.normal(size=15)
+    off = far_off(tried(f, J, *map(jnp.asarray, (fit(t), t, dt))), fit(dt))
+    assert off < 1e-4, (
+        f"20 weights, 15 targets, condition number 4000: the relative error is {off:.0e}. Is the "
+        "solve exact enough, and the move right however large?"
+    )
+
+
+@case("4.2", hidden=True)
+def response_to_a_penalty(f):
+    draw = np.random.default_rng(45)
+    Phi, y = draw.normal(size=(9, 4)), draw.normal(size=9)
+    fit = lambda t: np.linalg.solve(Phi.T @ Phi / 9 + np.exp(t) * np.eye(4), Phi.T @ y / 9)
+    J = lambda w, t: jnp.mean((Phi @ w - y) ** 2) / 2 + jnp.exp(t) * (w @ w) / 2
+    got = tried(f, J, jnp.asarray(fit(-0.7)), jnp.array(-0.7), jnp.array(2.0))
+    move = 2 * (fit(-0.7 + 1e-5) - fit(-0.7 - 1e-5)) / 2e-5  # by refits
+    says = "Wrong for t the logarithm of a penalty: is all taken at the t given?"
+    expect(got, move, says, form=MOVE, **WITHIN)
+
+
+# --- 4.3 · The first terms ------------------------------------------------------------------------
+
+
+@case("4.3")
 def neumann_by_hand(f):
     b = np.array([1.0, -2.0])
     given = b.copy()
@@ -240,13 +349,13 @@ def neumann_by_hand(f):
     to_64_bits(got, 0.98 * given, says, slips, form=form)
 
 
-@case("4.2")
+@case("4.3")
 def neumann_of_one_term(f):
     says = "num_terms = 1 is the term j = 0 alone: for b = [1, -2] and scale 2 it is [0.5, -1]."
     expect(tried(f, lambda v: 0.8 * v, np.array([1.0, -2.0]), 2.0, 1), [0.5, -1.0], says)
 
 
-@case("4.2")
+@case("4.3")
 def neumann_inverts_a_matrix(f):
     A = jnp.array([[2.0, 1.0], [1.0, 3.0]])
     product, count = counted(lambda v: A @ v)
@@ -257,7 +366,7 @@ def neumann_inverts_a_matrix(f):
     assert count() < 40, says
 
 
-@case("4.2")
+@case("4.3")
 def neumann_needs_no_matrix(f):
     h = jnp.linspace(0.1, 1.0, 50)
     assert largest_array(tried, f, lambda v: h * v, jnp.ones(50), 1.0, 5)[1] < 50 * 50, (
@@ -265,7 +374,7 @@ def neumann_needs_no_matrix(f):
     )
 
 
-@case("4.2", hidden=True)
+@case("4.3", hidden=True)
 def neumann_leaves_what_the_formula_says(f):
     draw = np.random.default_rng(42)
     for d, scale, terms in [(1, 0.8, 5), (4, 1.3, 2), (6, 2.0, 7), (9, 0.4, 25)]:  # 0.4: it grows
@@ -277,10 +386,10 @@ def neumann_leaves_what_the_formula_says(f):
         to_64_bits(got, x - left, says, atol=1e-9)
 
 
-# --- 4.3 · Damping in its place -------------------------------------------------------------------
+# --- 4.4 · Damping in its place -------------------------------------------------------------------
 
 
-@case("4.3")
+@case("4.4")
 def lissa_by_hand(f):
     draws, b = jnp.array([0.4, 0.8]), np.array([1.0, -2.0])  # the "key" is the matrix itself
     got = tried(f, lambda y, key: key * y, jnp.asarray(b), draws, 2.0, 0.2)
@@ -307,7 +416,7 @@ def lissa_by_hand(f):
     to_64_bits(got, 0.925 * b, says, slips, form="x alone: a vector like b, shape (D,).")
 
 
-@case("4.3")
+@case("4.4")
 def lissa_rests_at_the_damped_solution(f):
     A, b = np.array([[0.9, 0.2], [0.2, 0.6]]), np.array([1.0, -1.0])
     given = b.copy()
@@ -323,7 +432,7 @@ def lissa_rests_at_the_damped_solution(f):
     expect(got, at(0.1), says, slips, atol=1e-8)
 
 
-@case("4.3", hidden=True)
+@case("4.4", hidden=True)
 def lissa_of_random_matrices(f):
     draw = np.random.default_rng(43)
     for d, steps, scale, damping in [(4, 12, 3.0, 0.4), (3, 1, 20.0, 0.05), (1, 6, 1.0, 0.0)]:
@@ -338,7 +447,7 @@ def lissa_of_random_matrices(f):
         to_64_bits(got, y / scale, says)
 
 
-@case("4.3", hidden=True)
+@case("4.4", hidden=True)
 def lissa_takes_keys_of_jax(f):
     keys = jax.random.split(jax.random.key(43), 5)
     phi = jnp.array([[1.0, 0.5], [-0.5, 1.0], [0.2, -1.0]])
@@ -349,112 +458,3 @@ def lissa_takes_keys_of_jax(f):
     matvec = lambda y, key: phi[index(key)] * (phi[index(key)] @ y)
     says = "Wrong with the keys of jax.random: each step hands its own to matvec."
     to_64_bits(tried(f, matvec, jnp.asarray(b), keys, 2.5, 0.3), y / 2.5, says)
-
-
-# --- 4.4 · The response of an optimum -------------------------------------------------------------
-
-MOVE = "The move alone, a vector like w: jax.jvp and cu.cg both give two things."
-WITHIN = {"rtol": 1e-4, "atol": 1e-12}  # what the text asks for
-
-
-def far_off(got, move):
-    """The length of the error, relative to the length of the right move."""
-    return float(np.linalg.norm(np.asarray(got) - move) / np.linalg.norm(move))
-
-
-@case("4.4")
-def response_by_hand(f):
-    J = lambda w, t: 2.0 * w[0] ** 2 + 3.0 * t * w[0]  # w* = -3 t / 4
-    got = tried(f, J, jnp.array([-0.75]), jnp.array(1.0), jnp.array(0.2))
-    slips = {
-        "The sign: the weights give way to the pull.": [0.15],
-        "The pull is still to be multiplied by the inverse of H.": [-0.6],
-        "The pull is still to be multiplied by the inverse of H, and the sign.": [0.6],
-        "Multiplied by H, not by its inverse.": [-2.4],
-        "0 is the gradient at an optimum; its derivative by t pulls.": [0.0],
-        "That is the derivative for dt = 1. Here dt = 0.2.": [-0.75],
-        "Where is the derivative of the gradient by t?": [-0.05],
-        "That is where the optimum arrives; its move is asked for.": [-0.9],
-    }
-    says = "J = 2 w^2 + 3 t w has its optimum at w = -3 t / 4: for dt = 0.2 it moves by -0.15."
-    expect(got, [-0.15], says, slips, form=MOVE, **WITHIN)
-
-
-@case("4.4")
-def response_of_many_weights(f):
-    D, T = 100, 60  # small: this is about the arrays that it makes, not about time
-    h, dt = np.logspace(-4, 0, D), np.random.default_rng(0).normal(size=T)
-    repeated = lambda t: t[np.arange(D) % T]
-    J = lambda w, t: jnp.sum(h * (w - repeated(t)) ** 2) / 2
-    got, most = largest_array(tried, f, J, jnp.zeros(D), jnp.zeros(T), jnp.asarray(dt))
-    assert most < D * D, (
-        "Your program makes an array of shape (D, D), such as H. With a million weights that is "
-        "8 terabytes. Use products: cu.hvp."
-    )
-    assert most < D * T, (
-        "Your program makes an array of the derivatives of all D gradients by all entries of t. "
-        "Use a product: jax.jvp along dt."
-    )
-    off = far_off(got, repeated(dt))
-    assert off < 1e-4, (
-        f"For a condition number of 10^4 the relative error is {off:.0e}: it may be that many "
-        "times the residual. Is tol small enough, and all in 64 bits?"
-    )
-
-
-@case("4.4")
-def response_hidden_by_a_small_residual(f):
-    h, move = np.array([1.0, 1e-4]), np.array([1.0, 3e-4])
-    J = lambda w, t: jnp.sum(h * w**2) / 2 - w @ t
-    off = far_off(tried(f, J, jnp.zeros(2), jnp.zeros(2), jnp.asarray(h * move)), move)
-    assert off < 1e-4, (
-        f"For H = diag(1, 1e-4) and a pull of [-1, -3e-8] the relative error is {off:.0e}: there "
-        "a residual of 3e-8 leaves the second weight where it is. Is tol small enough?"
-    )
-
-
-@case("4.4")
-def response_of_several(f):
-    M = np.array([[1.0, 0.5], [0.0, 2.0], [-1.0, 1.0]])
-    K = np.array([[1.0, 0.6], [0.6, 1.0]])
-    J = lambda w, t: jnp.sum(jnp.cosh(w - t[:, 0] @ M)) + 0.5 * w @ K @ w
-    u, dt = np.array([0.4, -1.5]), np.array([[1.0], [-2.0], [0.5]])
-    w = -np.linalg.solve(K, np.sinh(u))
-    t = np.linalg.pinv(M.T) @ (w - u)  # w is the optimum: sinh(u) + K w = 0
-    got = tried(f, J, jnp.asarray(w), jnp.asarray(t[:, None]), jnp.asarray(dt))
-    bent = np.diag(np.cosh(u))
-    move = lambda H: np.linalg.solve(H, bent @ M.T @ dt[:, 0])
-    bent_at = lambda w, t: np.diag(np.cosh(w - t @ M))
-    slips = {
-        "H is taken at weights of 0; it belongs at the w given.": move(bent_at(0 * w, t) + K),
-        "H is taken at targets of 0; it belongs at the t given.": move(bent_at(w, 0 * t) + K),
-    }
-    says = "Two weights, targets of shape (3, 1): is H taken by w, at the w and t given?"
-    expect(got, move(bent + K), says, slips, form=MOVE, **WITHIN)
-
-
-@case("4.4", hidden=True)
-def response_of_least_squares(f):
-    draw = np.random.default_rng(44)
-    Phi = draw.normal(size=(15, 20)) * np.logspace(-1, 0, 20)  # fewer targets than weights
-    H = Phi.T @ Phi / 15 + 4e-4 * np.eye(20)
-    fit = lambda t: np.linalg.solve(H, Phi.T @ t / 15)
-    J = lambda w, t: jnp.mean((Phi @ w - t) ** 2) / 2 + 2e-4 * (w @ w)
-    t, dt = draw.normal(size=15), 20 * draw.normal(size=15)
-    off = far_off(tried(f, J, *map(jnp.asarray, (fit(t), t, dt))), fit(dt))
-    assert off < 1e-4, (
-        f"20 weights, 15 targets, condition number 4000: the relative error is {off:.0e}. Is the "
-        "solve exact enough, and the move right however large?"
-    )
-
-
-@case("4.4", hidden=True)
-def response_to_a_penalty(f):
-    draw = np.random.default_rng(45)
-    Phi, y = draw.normal(size=(9, 4)), draw.normal(size=9)
-    fit = lambda t: np.linalg.solve(Phi.T @ Phi / 9 + np.exp(t) * np.eye(4), Phi.T @ y / 9)
-    J = lambda w, t: jnp.mean((Phi @ w - y) ** 2) / 2 + jnp.exp(t) * (w @ w) / 2
-    got = tried(f, J, jnp.asarray(fit(-0.7)), jnp.array(-0.7), jnp.array(2.0))
-    move = 2 * (fit(-0.7 + 1e-5) - fit(-0.7 - 1e-5)) / 2e-5  # by refits
-    says = "Wrong for t the logarithm of a penalty: is all taken at the t given?"
-    expect(got, move, says, form=MOVE, **WITHIN)

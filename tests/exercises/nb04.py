@@ -539,537 +539,6 @@ EXERCISES = {
         ],
     ),
     "4.2": Exercise(
-        "def neumann_ihvp(matvec, b, scale, num_terms):",
-        [
-            Wrong(
-                "the matrix written down",
-                """
-                factor = jnp.eye(len(b)) - jax.jacobian(matvec)(jnp.asarray(b)) / scale
-                return sum(jnp.linalg.matrix_power(factor, j) @ b for j in range(num_terms)) / scale
-                """,
-                "an array of shape (D, D)",
-            ),
-            Wrong(
-                "not divided by the scale in the end",
-                """
-                term = total = b
-                for _ in range(num_terms - 1):
-                    term = term - matvec(term) / scale
-                    total = total + term
-                return total
-                """,
-                "not yet divided by the scale",
-            ),
-            Wrong(
-                "one term too many",
-                """
-                term = total = b
-                for _ in range(num_terms):
-                    term = term - matvec(term) / scale
-                    total = total + term
-                return total / scale
-                """,
-                "Those are four terms",
-            ),
-            Wrong(
-                "one term too few",
-                """
-                term = total = b
-                for _ in range(num_terms - 2):
-                    term = term - matvec(term) / scale
-                    total = total + term
-                return total / scale
-                """,
-                "Those are two terms",
-            ),
-            Wrong(
-                "from j = 1 on",
-                """
-                term, total = b, 0 * b
-                for _ in range(num_terms):
-                    term = term - matvec(term) / scale
-                    total = total + term
-                return total / scale
-                """,
-                "the first term is j = 0",
-            ),
-            Wrong(
-                "the matrix not divided by the scale",
-                """
-                term = total = b
-                for _ in range(num_terms - 1):
-                    term = term - matvec(term)
-                    total = total + term
-                return total / scale
-                """,
-                "divided by the scale, too",
-            ),
-            Wrong(
-                "sign",
-                """
-                term = total = b
-                for _ in range(num_terms - 1):
-                    term = term + matvec(term) / scale
-                    total = total + term
-                return total / scale
-                """,
-                "The sign",
-            ),
-            Wrong(
-                "the last term alone",
-                """
-                term = b
-                for _ in range(num_terms - 1):
-                    term = term - matvec(term) / scale
-                return term / scale
-                """,
-                "this is the last one alone",
-            ),
-            Wrong(
-                "each power from the start",
-                """
-                total = 0 * b
-                for j in range(num_terms):
-                    term = b
-                    for _ in range(j):
-                        term = term - matvec(term) / scale
-                    total = total + term
-                return total / scale
-                """,
-                "from the last term",
-            ),
-            Wrong(
-                "a product for nothing",
-                """
-                term, total = b, 0 * b
-                for _ in range(num_terms):
-                    total = total + term
-                    term = term - matvec(term) / scale
-                return total / scale
-                """,
-                "39 are enough",
-            ),
-            Wrong(
-                "shape: the sum of its entries",
-                """
-                term = total = b
-                for _ in range(num_terms - 1):
-                    term = term - matvec(term) / scale
-                    total = total + term
-                return (total / scale).sum()
-                """,
-                "a vector like b",
-            ),
-            Wrong(
-                "in 32 bits",
-                """
-                term = total = jnp.asarray(b, jnp.float32)
-                for _ in range(num_terms - 1):
-                    term = term - jnp.asarray(matvec(term), jnp.float32) / scale
-                    total = total + term
-                return total / scale
-                """,
-                "stay in 64 bits",
-            ),
-            Wrong(
-                "gives up where the terms grow",
-                """
-                term = total = b
-                for _ in range(num_terms - 1):
-                    new = term - matvec(term) / scale
-                    if jnp.linalg.norm(new) > jnp.linalg.norm(term):
-                        break
-                    term, total = new, total + new
-                return total / scale
-                """,
-                "scale 0.4",
-                hidden=True,
-            ),
-            Wrong(
-                "multiplied by A/s",
-                """
-                term = total = b
-                for _ in range(num_terms - 1):
-                    term = matvec(term) / scale
-                    total = total + term
-                return total / scale
-                """,
-                "this multiplies by A/s",
-            ),
-            Wrong(
-                "divided in each step, and again",
-                """
-                term = total = b / scale
-                for _ in range(num_terms - 1):
-                    term = term - matvec(term) / scale
-                    total = total + term
-                return total / scale
-                """,
-                "not twice",
-            ),
-            Wrong(
-                "b changed in place",
-                """
-                term, total = b, b
-                for _ in range(num_terms - 1):
-                    term = term - matvec(term) / scale
-                    total += term
-                return total / scale
-                """,
-                "changed b itself",
-            ),
-            Wrong(
-                "shape: the sum and its last term",
-                """
-                term = total = b
-                for _ in range(num_terms - 1):
-                    term = term - matvec(term) / scale
-                    total = total + term
-                return total / scale, term
-                """,
-                "The sum alone",
-            ),
-            Wrong(
-                "shape: complex",
-                """
-                term = total = b
-                for _ in range(num_terms - 1):
-                    term = term - matvec(term) / scale
-                    total = total + term
-                return total / scale + 0j
-                """,
-                "this is complex",
-            ),
-            Wrong(
-                "a product for nothing, compiled",
-                """
-                def step(state, _):
-                    term, total = state
-                    return (term - matvec(term) / scale, total + term), None
-
-                b = jnp.asarray(b)
-                return jax.lax.scan(step, (b, 0 * b), length=num_terms)[0][1] / scale
-                """,
-                "39 are enough",
-            ),
-            Wrong(
-                "the matrix minus a function",
-                """
-                term = total = b
-                for _ in range(num_terms - 1):
-                    term = (jnp.eye(len(b)) - matvec / scale) @ term
-                    total = total + term
-                return total / scale
-                """,
-                "a function, not a matrix",
-            ),
-            Wrong(
-                "two terms at least",
-                """
-                term = b - matvec(b) / scale
-                total = b + term
-                for _ in range(num_terms - 2):
-                    term = term - matvec(term) / scale
-                    total = total + term
-                return total / scale
-                """,
-                "num_terms = 1",
-            ),
-        ],
-        [
-            """
-            y = b
-            for _ in range(num_terms - 1):
-                y = b + y - matvec(y) / scale
-            return y / scale
-            """,
-            """
-            x = np.asarray(b) / scale
-            for _ in range(num_terms - 1):
-                x = x + (np.asarray(b) - np.asarray(matvec(x))) / scale
-            return x
-            """,
-            """
-            def step(_, state):
-                term, total = state
-                term = term - matvec(term) / scale
-                return term, total + term
-
-            b = jnp.asarray(b)
-            return jax.lax.fori_loop(1, num_terms, step, (b, b))[1] / scale
-            """,
-            """
-            terms = [np.array(b)]
-            while len(terms) < num_terms:
-                terms.append(terms[-1] - np.array(matvec(terms[-1])) / scale)
-            return list(np.sum(terms, axis=0) / scale)
-            """,
-        ],
-    ),
-    "4.3": Exercise(
-        "def lissa_ihvp(matvec, b, keys, scale, damping):",
-        [
-            Wrong(
-                "the matrix not divided by the scale",
-                """
-                y = b
-                for key in keys:
-                    y = b + (1 - damping / scale) * y - matvec(y, key)
-                return y / scale
-                """,
-                "The matrix is divided",
-            ),
-            Wrong(
-                "nothing divided by the scale",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - (matvec(y, key) + damping * y)
-                return y / scale
-                """,
-                "Neither the matrix",
-            ),
-            Wrong(
-                "the popular form",
-                """
-                y = b
-                for key in keys:
-                    y = b + (1 - damping) * y - matvec(y, key) / scale
-                return y / scale
-                """,
-                "still the popular form",
-            ),
-            Wrong(
-                "y for the solution",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - (matvec(y, key) + damping * y) / scale
-                return y
-                """,
-                "y is not the solution",
-            ),
-            Wrong(
-                "the first key for all steps",
-                """
-                y = b
-                for _ in keys:
-                    y = b + y - (matvec(y, keys[0]) + damping * y) / scale
-                return y / scale
-                """,
-                "Both steps used the first draw",
-            ),
-            Wrong(
-                "b forgotten",
-                """
-                y = b
-                for key in keys:
-                    y = y - (matvec(y, key) + damping * y) / scale
-                return y / scale
-                """,
-                "b is forgotten",
-            ),
-            Wrong(
-                "started at 0",
-                """
-                y = 0 * b
-                for key in keys:
-                    y = b + y - (matvec(y, key) + damping * y) / scale
-                return y / scale
-                """,
-                "Start at y = b, not at 0",
-            ),
-            Wrong(
-                "damping divided twice",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - (matvec(y, key) + damping / scale * y) / scale
-                return y / scale
-                """,
-                "divided by the scale twice",
-            ),
-            Wrong(
-                "no damping",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - matvec(y, key) / scale
-                return y / scale
-                """,
-                "The damping has no effect",
-            ),
-            Wrong(
-                "sign of the damping",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - (matvec(y, key) - damping * y) / scale
-                return y / scale
-                """,
-                "The sign of the damping",
-            ),
-            Wrong(
-                "return inside the loop",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - (matvec(y, key) + damping * y) / scale
-                    return y / scale
-                """,
-                "that was the first step alone",
-            ),
-            Wrong(
-                "shape: the solution and y",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - (matvec(y, key) + damping * y) / scale
-                return y / scale, y
-                """,
-                "x alone",
-            ),
-            Wrong(
-                "no damping taken for a default",
-                """
-                y, damping = b, damping or 0.01
-                for key in keys:
-                    y = b + y - (matvec(y, key) + damping * y) / scale
-                return y / scale
-                """,
-                "damping 0.0",
-                hidden=True,
-            ),
-            Wrong(
-                "damping on b",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - (matvec(y, key) + damping * b) / scale
-                return y / scale
-                """,
-                "not b",
-            ),
-            Wrong(
-                "damping as a number",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - (matvec(y, key) + damping) / scale
-                return y / scale
-                """,
-                "not 1",
-            ),
-            Wrong(
-                "scale divided twice",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - (matvec(y, key) + damping * y) / scale
-                return y / scale / scale
-                """,
-                "once, not twice",
-            ),
-            Wrong(
-                "the keys from behind",
-                """
-                y = b
-                for i in range(1, len(keys) + 1):
-                    y = b + y - (matvec(y, keys[-i]) + damping * y) / scale
-                return y / scale
-                """,
-                "wrong order",
-            ),
-            Wrong(
-                "the last key for all steps",
-                """
-                y = b
-                for _ in keys:
-                    y = b + y - (matvec(y, keys[-1]) + damping * y) / scale
-                return y / scale
-                """,
-                "used the last draw",
-            ),
-            Wrong(
-                "in 32 bits",
-                """
-                y = b = jnp.asarray(b, jnp.float32)
-                for key in keys:
-                    y = b + y - (jnp.asarray(matvec(y, key), jnp.float32) + damping * y) / scale
-                return y / scale
-                """,
-                "stay in 64 bits",
-            ),
-            Wrong(
-                "no more than ten steps",
-                """
-                y = b
-                for key in keys[:10]:
-                    y = b + y - (matvec(y, key) + damping * y) / scale
-                return y / scale
-                """,
-                None,
-            ),
-            Wrong(
-                "keys taken for seeds",
-                """
-                y = b
-                for key in range(len(keys)):
-                    y = b + y - (matvec(y, key) + damping * y) / scale
-                return y / scale
-                """,
-                None,
-            ),
-            Wrong(
-                "the key not handed on",
-                """
-                y = b
-                for key in keys:
-                    y = b + y - (matvec(y) + damping * y) / scale
-                return y / scale
-                """,
-                "two things here",
-            ),
-            Wrong(
-                "b changed in place",
-                """
-                y = b
-                for key in keys:
-                    Ay = matvec(y, key)
-                    y += b.copy() - (Ay + damping * y) / scale
-                return y / scale
-                """,
-                "changed b itself",
-            ),
-        ],
-        [
-            """
-            step = lambda y, key: (b + (1 - damping / scale) * y - matvec(y, key) / scale, None)
-            return jax.lax.scan(step, jnp.asarray(b, float), keys)[0] / scale
-            """,
-            """
-            x = b / scale
-            for key in keys:
-                x = x + (b - matvec(x, key) - damping * x) / scale
-            return x
-            """,
-            """
-            def step(i, y):
-                return y + b - matvec(y, keys[i]) / scale - damping / scale * y
-
-            return jax.lax.fori_loop(0, len(keys), step, jnp.asarray(b)) / scale
-            """,
-            """
-            b = np.array(b)
-            y = b.copy()
-            for i in range(len(keys)):
-                Ay = np.array(matvec(y, keys[i]))
-                y += b - (Ay + damping * y) / scale
-            return [float(entry) for entry in y / scale]
-            """,
-        ],
-    ),
-    "4.4": Exercise(
         "def response_jacobian_vp(J, w, t, dt):",
         [
             Wrong(
@@ -1358,6 +827,537 @@ EXERCISES = {
                 lambda t: jax.grad(J, argnums=0)(w, t), (t,), (-dt,)
             )[1], tol=1e-9, maxiter=3000)[0]
             return [float(entry) for entry in move]
+            """,
+        ],
+    ),
+    "4.3": Exercise(
+        "def neumann_ihvp(matvec, b, scale, num_terms):",
+        [
+            Wrong(
+                "the matrix written down",
+                """
+                factor = jnp.eye(len(b)) - jax.jacobian(matvec)(jnp.asarray(b)) / scale
+                return sum(jnp.linalg.matrix_power(factor, j) @ b for j in range(num_terms)) / scale
+                """,
+                "an array of shape (D, D)",
+            ),
+            Wrong(
+                "not divided by the scale in the end",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total
+                """,
+                "not yet divided by the scale",
+            ),
+            Wrong(
+                "one term too many",
+                """
+                term = total = b
+                for _ in range(num_terms):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "Those are four terms",
+            ),
+            Wrong(
+                "one term too few",
+                """
+                term = total = b
+                for _ in range(num_terms - 2):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "Those are two terms",
+            ),
+            Wrong(
+                "from j = 1 on",
+                """
+                term, total = b, 0 * b
+                for _ in range(num_terms):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "the first term is j = 0",
+            ),
+            Wrong(
+                "the matrix not divided by the scale",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term)
+                    total = total + term
+                return total / scale
+                """,
+                "divided by the scale, too",
+            ),
+            Wrong(
+                "sign",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = term + matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "The sign",
+            ),
+            Wrong(
+                "the last term alone",
+                """
+                term = b
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                return term / scale
+                """,
+                "this is the last one alone",
+            ),
+            Wrong(
+                "each power from the start",
+                """
+                total = 0 * b
+                for j in range(num_terms):
+                    term = b
+                    for _ in range(j):
+                        term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "from the last term",
+            ),
+            Wrong(
+                "a product for nothing",
+                """
+                term, total = b, 0 * b
+                for _ in range(num_terms):
+                    total = total + term
+                    term = term - matvec(term) / scale
+                return total / scale
+                """,
+                "39 are enough",
+            ),
+            Wrong(
+                "shape: the sum of its entries",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return (total / scale).sum()
+                """,
+                "a vector like b",
+            ),
+            Wrong(
+                "in 32 bits",
+                """
+                term = total = jnp.asarray(b, jnp.float32)
+                for _ in range(num_terms - 1):
+                    term = term - jnp.asarray(matvec(term), jnp.float32) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "stay in 64 bits",
+            ),
+            Wrong(
+                "gives up where the terms grow",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    new = term - matvec(term) / scale
+                    if jnp.linalg.norm(new) > jnp.linalg.norm(term):
+                        break
+                    term, total = new, total + new
+                return total / scale
+                """,
+                "scale 0.4",
+                hidden=True,
+            ),
+            Wrong(
+                "multiplied by A/s",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "this multiplies by A/s",
+            ),
+            Wrong(
+                "divided in each step, and again",
+                """
+                term = total = b / scale
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "not twice",
+            ),
+            Wrong(
+                "b changed in place",
+                """
+                term, total = b, b
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                    total += term
+                return total / scale
+                """,
+                "changed b itself",
+            ),
+            Wrong(
+                "shape: the sum and its last term",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale, term
+                """,
+                "The sum alone",
+            ),
+            Wrong(
+                "shape: complex",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale + 0j
+                """,
+                "this is complex",
+            ),
+            Wrong(
+                "a product for nothing, compiled",
+                """
+                def step(state, _):
+                    term, total = state
+                    return (term - matvec(term) / scale, total + term), None
+
+                b = jnp.asarray(b)
+                return jax.lax.scan(step, (b, 0 * b), length=num_terms)[0][1] / scale
+                """,
+                "39 are enough",
+            ),
+            Wrong(
+                "the matrix minus a function",
+                """
+                term = total = b
+                for _ in range(num_terms - 1):
+                    term = (jnp.eye(len(b)) - matvec / scale) @ term
+                    total = total + term
+                return total / scale
+                """,
+                "a function, not a matrix",
+            ),
+            Wrong(
+                "two terms at least",
+                """
+                term = b - matvec(b) / scale
+                total = b + term
+                for _ in range(num_terms - 2):
+                    term = term - matvec(term) / scale
+                    total = total + term
+                return total / scale
+                """,
+                "num_terms = 1",
+            ),
+        ],
+        [
+            """
+            y = b
+            for _ in range(num_terms - 1):
+                y = b + y - matvec(y) / scale
+            return y / scale
+            """,
+            """
+            x = np.asarray(b) / scale
+            for _ in range(num_terms - 1):
+                x = x + (np.asarray(b) - np.asarray(matvec(x))) / scale
+            return x
+            """,
+            """
+            def step(_, state):
+                term, total = state
+                term = term - matvec(term) / scale
+                return term, total + term
+
+            b = jnp.asarray(b)
+            return jax.lax.fori_loop(1, num_terms, step, (b, b))[1] / scale
+            """,
+            """
+            terms = [np.array(b)]
+            while len(terms) < num_terms:
+                terms.append(terms[-1] - np.array(matvec(terms[-1])) / scale)
+            return list(np.sum(terms, axis=0) / scale)
+            """,
+        ],
+    ),
+    "4.4": Exercise(
+        "def lissa_ihvp(matvec, b, keys, scale, damping):",
+        [
+            Wrong(
+                "the matrix not divided by the scale",
+                """
+                y = b
+                for key in keys:
+                    y = b + (1 - damping / scale) * y - matvec(y, key)
+                return y / scale
+                """,
+                "The matrix is divided",
+            ),
+            Wrong(
+                "nothing divided by the scale",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * y)
+                return y / scale
+                """,
+                "Neither the matrix",
+            ),
+            Wrong(
+                "the popular form",
+                """
+                y = b
+                for key in keys:
+                    y = b + (1 - damping) * y - matvec(y, key) / scale
+                return y / scale
+                """,
+                "still the popular form",
+            ),
+            Wrong(
+                "y for the solution",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                return y
+                """,
+                "y is not the solution",
+            ),
+            Wrong(
+                "the first key for all steps",
+                """
+                y = b
+                for _ in keys:
+                    y = b + y - (matvec(y, keys[0]) + damping * y) / scale
+                return y / scale
+                """,
+                "Both steps used the first draw",
+            ),
+            Wrong(
+                "b forgotten",
+                """
+                y = b
+                for key in keys:
+                    y = y - (matvec(y, key) + damping * y) / scale
+                return y / scale
+                """,
+                "b is forgotten",
+            ),
+            Wrong(
+                "started at 0",
+                """
+                y = 0 * b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                return y / scale
+                """,
+                "Start at y = b, not at 0",
+            ),
+            Wrong(
+                "damping divided twice",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping / scale * y) / scale
+                return y / scale
+                """,
+                "divided by the scale twice",
+            ),
+            Wrong(
+                "no damping",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - matvec(y, key) / scale
+                return y / scale
+                """,
+                "The damping has no effect",
+            ),
+            Wrong(
+                "sign of the damping",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) - damping * y) / scale
+                return y / scale
+                """,
+                "The sign of the damping",
+            ),
+            Wrong(
+                "return inside the loop",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                    return y / scale
+                """,
+                "that was the first step alone",
+            ),
+            Wrong(
+                "shape: the solution and y",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                return y / scale, y
+                """,
+                "x alone",
+            ),
+            Wrong(
+                "no damping taken for a default",
+                """
+                y, damping = b, damping or 0.01
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                return y / scale
+                """,
+                "damping 0.0",
+                hidden=True,
+            ),
+            Wrong(
+                "damping on b",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * b) / scale
+                return y / scale
+                """,
+                "not b",
+            ),
+            Wrong(
+                "damping as a number",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping) / scale
+                return y / scale
+                """,
+                "not 1",
+            ),
+            Wrong(
+                "scale divided twice",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                return y / scale / scale
+                """,
+                "once, not twice",
+            ),
+            Wrong(
+                "the keys from behind",
+                """
+                y = b
+                for i in range(1, len(keys) + 1):
+                    y = b + y - (matvec(y, keys[-i]) + damping * y) / scale
+                return y / scale
+                """,
+                "wrong order",
+            ),
+            Wrong(
+                "the last key for all steps",
+                """
+                y = b
+                for _ in keys:
+                    y = b + y - (matvec(y, keys[-1]) + damping * y) / scale
+                return y / scale
+                """,
+                "used the last draw",
+            ),
+            Wrong(
+                "in 32 bits",
+                """
+                y = b = jnp.asarray(b, jnp.float32)
+                for key in keys:
+                    y = b + y - (jnp.asarray(matvec(y, key), jnp.float32) + damping * y) / scale
+                return y / scale
+                """,
+                "stay in 64 bits",
+            ),
+            Wrong(
+                "no more than ten steps",
+                """
+                y = b
+                for key in keys[:10]:
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                return y / scale
+                """,
+                None,
+            ),
+            Wrong(
+                "keys taken for seeds",
+                """
+                y = b
+                for key in range(len(keys)):
+                    y = b + y - (matvec(y, key) + damping * y) / scale
+                return y / scale
+                """,
+                None,
+            ),
+            Wrong(
+                "the key not handed on",
+                """
+                y = b
+                for key in keys:
+                    y = b + y - (matvec(y) + damping * y) / scale
+                return y / scale
+                """,
+                "two things here",
+            ),
+            Wrong(
+                "b changed in place",
+                """
+                y = b
+                for key in keys:
+                    Ay = matvec(y, key)
+                    y += b.copy() - (Ay + damping * y) / scale
+                return y / scale
+                """,
+                "changed b itself",
+            ),
+        ],
+        [
+            """
+            step = lambda y, key: (b + (1 - damping / scale) * y - matvec(y, key) / scale, None)
+            return jax.lax.scan(step, jnp.asarray(b, float), keys)[0] / scale
+            """,
+            """
+            x = b / scale
+            for key in keys:
+                x = x + (b - matvec(x, key) - damping * x) / scale
+            return x
+            """,
+            """
+            def step(i, y):
+                return y + b - matvec(y, keys[i]) / scale - damping / scale * y
+
+            return jax.lax.fori_loop(0, len(keys), step, jnp.asarray(b)) / scale
+            """,
+            """
+            b = np.array(b)
+            y = b.copy()
+            for i in range(len(keys)):
+                Ay = np.array(matvec(y, keys[i]))
+                y += b - (Ay + damping * y) / scale
+            return [float(entry) for entry in y / scale]
             """,
         ],
     ),
