@@ -29,6 +29,7 @@ _TOKEN = re.compile(
     r"""
     (?P<address> 0x[0-9a-fA-F]{6,} | \S*ipykernel_[0-9]+/[0-9]+\.py )
   | (?P<word>
+        Exercise\ [0-9]+\.[0-9]+ |                     # the name of an exercise is no decimal
         [^\W0-9]\w* (?:(?<=[0-9])(?:\.[0-9]+)+)?      # a word or a name: float32, v1.2
       | [0-9]+(?:\.[0-9]+){2,}                        # a version: 0.10.2
     )

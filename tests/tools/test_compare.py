@@ -63,6 +63,7 @@ OTHER = {
     "an array's length": ("[0.1 0.2]", "[0.1 0.2 0.2]"),
     "a version": ("jax 0.10.2", "jax 0.10.3"),
     "a version behind a letter": ("v1.2.3", "v1.2.4"),
+    "the number of an exercise": ("Exercise 0.3: passed", "Exercise 0.4: passed"),
     "a name with a digit": ("x1 = 0.5", "x2 = 0.5"),
     "a unit of measurement": ("5.0ms", "5.0s"),
     "a percent sign": ("12.0%", "12.0"),
