@@ -126,138 +126,7 @@ def scores_of_a_tall_matrix(f):
     expect(f(losses, jnp.asarray(M), jnp.asarray(U)), right, "Wrong for a 5 by 2 matrix.")
 
 
-# --- 16.2 · One step of LiSSA ---------------------------------------------------------------------
-
-
-@case("16.2")
-def one_step_by_hand(f):
-    y, v, Hy = np.array([2.0, -2.0]), np.array([3.0, 1.0]), np.array([4.0, 0.0])
-    slips = {
-        "The damping has no effect.": v + y - Hy / 4,
-        "Too much damping, by the scale: what does the bracket of (16.4) hold?": v - y - Hy / 4,
-        "The sign of the damping.": v + y - (Hy - 2 * y) / 4,
-        "The damping is divided by the scale twice; once is enough.": v + y - (Hy + y / 2) / 4,
-        "The damping multiplies y.": v + y - (Hy + 2 * v) / 4,
-        "The bracket is divided by the scale.": v + y - (Hy + 2 * y),
-        "The sign: the product is subtracted.": v + y + (Hy + 2 * y) / 4,
-        "In each step v is added anew.": y - (Hy + 2 * y) / 4,
-        "From step to step y stays, less its product.": v - (Hy + 2 * y) / 4,
-        "Too much is divided: v and y are not divided by the scale.": (v - y - Hy) / 4,
-        "Too much is divided: y is not divided by the scale.": v - (y + Hy) / 4,
-        "Too much is divided: v is not divided by the scale.": y + (v - Hy - 2 * y) / 4,
-    }
-    says = "For y = 2, -2, v = 3, 1, Hy = 4, 0, scale 4 and damping 2 the next y is 3, 0."
-    got = f(jnp.asarray(y), jnp.asarray(v), jnp.asarray(Hy), 4.0, 2.0)
-    expect(got, [3.0, 0.0], says, slips, form="A step returns an array like y.")
-
-
-def at_rest(f, A, v, scale, damping, num_steps):
-    """Where the recursion ends when every batch has the matrix A; v: (p,) or (p, T)."""
-    A, v = jnp.asarray(A), jnp.asarray(v)
-    y = v
-    for _ in range(num_steps):
-        y = jnp.asarray(f(y, v, A @ y, scale, damping))
-    return y / scale
-
-
-@case("16.2")
-def steps_end_at_the_damped_solution(f):
-    A = np.array([[0.9, 0.2], [0.2, 0.4]])
-    v = np.array([[1.0, 0.0, 2.0], [-1.0, 3.0, 0.5]])
-    got = at_rest(f, A, v, 4.0, 0.1, 250)
-    says = "At rest y / scale should solve (H + damping I) u = v; for three v at once it does not."
-    right = np.linalg.solve(A + 0.1 * np.eye(2), v)
-    expect(got, right, says, form="A step returns an array like y.", rtol=1e-4)
-
-
-@case("16.2", hidden=True)
-def steps_end_there_for_every_scale(f):
-    draw = np.random.default_rng(16)
-    for scale, damping in [(2.0, 0.0), (7.0, 0.3), (25.0, 0.05)]:
-        R = draw.normal(size=(4, 4))
-        A, v = R @ R.T, draw.normal(size=4)
-        A = A / np.linalg.norm(A, 2) + np.eye(4)
-        right = np.linalg.solve(A + damping * np.eye(4), v)
-        says = f"Wrong for scale {scale} and damping {damping}: one line holds for every scale."
-        expect(at_rest(f, A, v, scale, damping, 450), right, says, rtol=1e-4)
-
-
-# --- 16.3 · Choose scale and depth ----------------------------------------------------------------
-
-
-def fault_of(scale, depth, curvatures, lowest, tol):
-    """What is wrong with a scale and a depth; empty if nothing is."""
-    largest = np.max(curvatures)
-    if not scale >= largest / 2:
-        return (
-            f"With scale {scale:.4g} a batch of curvature {largest:.4g} expands: the largest "
-            "curvature that was sampled decides."
-        )
-    if not scale <= 1.5 * largest * (1 + 1e-6):
-        return (
-            f"A scale of {scale:.4g} is safe, but {2 * scale / largest:.3g} times as large as it "
-            "must be; the text allows a factor 3."
-        )
-    if depth % 1 != 0:
-        return f"A depth is a whole number of steps; this is {depth:.4g}."
-    if depth < 1:
-        return "The depth is at least 1."
-    left = lambda exponent: np.abs(1 - lowest / scale) ** exponent
-    exponent = f"With scale {scale:.4g} and depth {depth:.0f}: which exponent has (16.5)?"
-    # At a tie, as 0.5³ = 0.125, rounding decides between two depths: both are accepted.
-    if left(depth + 1) > tol * (1 + 1e-9):
-        return f"{left(depth + 1):.4g} of the slowest is missing, more than {tol:.4g}. {exponent}"
-    if depth > 1 and left(depth) <= tol * (1 - 1e-9):
-        return f"Fewer steps are enough. {exponent}"
-    return ""
-
-
-def judge(got, *given):
-    pair = "A pair is wanted: the scale, and the depth."
-    try:
-        scale, depth = map(float, got)
-    except (TypeError, ValueError):
-        expect(got, (1.0, 1.0), pair, form=pair)
-        raise
-    expect(got, (scale, depth), pair, form=pair)  # two real numbers, and no text
-    fault = fault_of(scale, depth, *given)
-    swapped = fault and not fault_of(depth, scale, *given)
-    assert not fault, "The scale comes first, then the depth." if swapped else fault
-
-
-@case("16.3")
-def scale_and_depth_by_hand(f):
-    given = np.array([1.0, 8.0, 2.0]), 1.0, 0.5
-    judge(f(*given), *given)
-
-
-@case("16.3")
-def scale_is_safe_and_depth_the_smallest(f):
-    for curvatures, lowest, tol in [
-        ([0.5, 3.0, 8.0, 1.0], 0.01, 0.1),
-        ([8.0, 2.0], 0.01, 0.1),
-        ([2], 0.5, 1e-3),
-    ]:
-        given = np.array(curvatures), lowest, tol
-        judge(f(*given), *given)
-
-
-@case("16.3")
-def one_step_is_the_least(f):
-    given = np.array([1.0]), 0.3, 0.9
-    judge(f(*given), *given)
-
-
-@case("16.3", hidden=True)
-def scale_of_many_batches(f):
-    draw = np.random.default_rng(3)
-    for _ in range(20):
-        curvatures = np.exp(1.5 * draw.normal(size=30))  # a few are much larger than the rest
-        given = curvatures, draw.uniform(0.001, 0.05), draw.uniform(0.001, 0.3)
-        judge(f(*given), *given)
-
-
-# --- 16.4 · Spot four bugs ------------------------------------------------------------------------
+# --- 16.2 · Spot four bugs ------------------------------------------------------------------------
 
 
 def twice(h, key):
@@ -321,7 +190,7 @@ def symptoms(f):
         yield "beyond its first point the list is not in order."
 
 
-@case("16.4")
+@case("16.2")
 def scores_without_noise(f):
     right = np.array([3.0, -2.0, 2.0])
     scores, order = scores_and_order(f(*small_example(3, 4.0, 1.0)), 3)
@@ -340,7 +209,7 @@ def scores_without_noise(f):
     expect(order, [1, 2, 0], "For the scores 3, -2, 2 the order is 1, 2, 0.")
 
 
-@case("16.4")
+@case("16.2")
 def one_step_from_v(f):
     scores, _ = scores_and_order(f(*small_example(1, 4.0, 1.0, num_steps=1)), 3)
     says = (
@@ -363,7 +232,7 @@ def noisy_problem(seed, n, p, spread=0.0):
     return matvec, v, G, A
 
 
-@case("16.4")
+@case("16.2")
 def every_step_draws_its_batch(f):
     matvec, v, G, _ = noisy_problem(3, 6, 3)
     seen = set()
@@ -390,17 +259,17 @@ def is_the_mean_of_the_runs(f, num_keys, *problem):
     expect(scores(keys), np.mean(alone, axis=0), says)
 
 
-@case("16.4")
+@case("16.2")
 def runs_are_averaged(f):
     is_the_mean_of_the_runs(f, 2, 2, 6, 3)
 
 
-@case("16.4", hidden=True)
+@case("16.2", hidden=True)
 def more_runs_than_weights_are_averaged(f):
     is_the_mean_of_the_runs(f, 5, 4, 7, 3)
 
 
-@case("16.4", hidden=True)
+@case("16.2", hidden=True)
 def scores_of_other_problems(f):
     for seed, n, p, scale, damping, num_steps in [
         (7, 9, 4, 3.0, 0.3, 45),
@@ -422,69 +291,132 @@ def scores_of_other_problems(f):
         expect(order, np.argsort(right), "Not from the most harmful to the most helpful.")
 
 
-# --- 16.5 · The top of the list -------------------------------------------------------------------
+# --- 16.3 · One step of LiSSA ---------------------------------------------------------------------
 
 
-def top(f, scores, k):
-    """What ``f`` gives for a table of scores, which it may not change."""
-    table = np.array(scores)
-    got = f(table, k)
-    says = "Your function changes the scores that it is given: work on a copy."
-    assert np.array_equal(table, scores, equal_nan=True), says
-    return got
-
-
-ONE_ROW_EACH = "One row of indices for each test point, all of one length."
-
-
-@case("16.5")
-def top_two_by_hand(f):
-    got = top(f, [[0.3, -0.5, 0.1, -0.2], [1.0, np.nan, -1.0, 0.0]], 2)
-    failed = [-1, -1]
+@case("16.3")
+def one_step_by_hand(f):
+    y, v, Hy = np.array([2.0, -2.0]), np.array([3.0, 1.0]), np.array([4.0, 0.0])
     slips = {
-        "These are the most helpful ones.": [[0, 2], failed],
-        "These are the most helpful ones, the end of the list.": [[2, 0], failed],
-        "The most harmful one comes first.": [[3, 1], failed],
-        "These are scores; the indices of the points are wanted.": [[-0.5, -0.2], failed],
-        "A row with NaN has no order: even if none of the first k is NaN.": [[1, 3], [2, 3]],
-        "The whole row with NaN is -1, and no other.": [failed, failed],
+        "The damping has no effect.": v + y - Hy / 4,
+        "Too much damping, by the scale: what does the bracket of (16.4) hold?": v - y - Hy / 4,
+        "The sign of the damping.": v + y - (Hy - 2 * y) / 4,
+        "The damping is divided by the scale twice; once is enough.": v + y - (Hy + y / 2) / 4,
+        "The damping multiplies y.": v + y - (Hy + 2 * v) / 4,
+        "The bracket is divided by the scale.": v + y - (Hy + 2 * y),
+        "The sign: the product is subtracted.": v + y + (Hy + 2 * y) / 4,
+        "In each step v is added anew.": y - (Hy + 2 * y) / 4,
+        "From step to step y stays, less its product.": v - (Hy + 2 * y) / 4,
+        "Too much is divided: v and y are not divided by the scale.": (v - y - Hy) / 4,
+        "Too much is divided: y is not divided by the scale.": v - (y + Hy) / 4,
+        "Too much is divided: v is not divided by the scale.": y + (v - Hy - 2 * y) / 4,
     }
-    says = "For the scores 0.3, -0.5, 0.1, -0.2 and k = 2 the row is 1, 3; one with NaN is -1, -1."
-    expect(got, [[1, 3], failed], says, slips, form=ONE_ROW_EACH)
-    assert np.issubdtype(np.asarray(got).dtype, np.integer), "Indices are integers."
+    says = "For y = 2, -2, v = 3, 1, Hy = 4, 0, scale 4 and damping 2 the next y is 3, 0."
+    got = f(jnp.asarray(y), jnp.asarray(v), jnp.asarray(Hy), 4.0, 2.0)
+    expect(got, [3.0, 0.0], says, slips, form="A step returns an array like y.")
 
 
-@case("16.5")
-def equal_scores_keep_their_order(f):
-    table = np.round(np.sin(np.arange(200.0)).reshape(2, 100), 1)
-    right = np.argsort(table, axis=1, kind="stable")[:, :30]
-    says = "Equal scores should come in the order of their indices."
-    expect(top(f, table, 30), right, says, form=ONE_ROW_EACH)
+def at_rest(f, A, v, scale, damping, num_steps):
+    """Where the recursion ends when every batch has the matrix A; v: (p,) or (p, T)."""
+    A, v = jnp.asarray(A), jnp.asarray(v)
+    y = v
+    for _ in range(num_steps):
+        y = jnp.asarray(f(y, v, A @ y, scale, damping))
+    return y / scale
 
 
-@case("16.5")
-def long_lists_have_all_points(f):
-    table = [[1.0, np.nan, -1.0], [2.0, 0.0, 1.0], [np.nan, np.nan, np.nan]]
-    right = [[-1, -1, -1], [1, 2, 0], [-1, -1, -1]]
-    slips = {"A row with NaN has no order.": [[2, 0, 1], [1, 2, 0], [0, 1, 2]]}
-    says = "For the scores 2, 0, 1 and k = 5 the row is 1, 2, 0; rows with NaN are all -1."
-    expect(top(f, table, 5), right, says, slips, form="With k above n, all n are listed.")
+@case("16.3")
+def steps_end_at_the_damped_solution(f):
+    A = np.array([[0.9, 0.2], [0.2, 0.4]])
+    v = np.array([[1.0, 0.0, 2.0], [-1.0, 3.0, 0.5]])
+    got = at_rest(f, A, v, 4.0, 0.1, 250)
+    says = "At rest y / scale should solve (H + damping I) u = v; for three v at once it does not."
+    right = np.linalg.solve(A + 0.1 * np.eye(2), v)
+    expect(got, right, says, form="A step returns an array like y.", rtol=1e-4)
 
 
-@case("16.5", hidden=True)
-def top_eleven_of_forty(f):
-    table = np.random.default_rng(4).integers(-9, 9, (7, 40)) / 8.0
-    table[3, 39] = np.nan
-    right = [
-        [-1] * 11 if np.isnan(row).any() else sorted(range(40), key=lambda i: (row[i], i))[:11]
-        for row in table
-    ]
-    says = "Wrong for 11 of 40 points. In one row the last score is NaN."
-    expect(top(f, table, 11), right, says)
+@case("16.3", hidden=True)
+def steps_end_there_for_every_scale(f):
+    draw = np.random.default_rng(16)
+    for scale, damping in [(2.0, 0.0), (7.0, 0.3), (25.0, 0.05)]:
+        R = draw.normal(size=(4, 4))
+        A, v = R @ R.T, draw.normal(size=4)
+        A = A / np.linalg.norm(A, 2) + np.eye(4)
+        right = np.linalg.solve(A + damping * np.eye(4), v)
+        says = f"Wrong for scale {scale} and damping {damping}: one line holds for every scale."
+        expect(at_rest(f, A, v, scale, damping, 450), right, says, rtol=1e-4)
 
 
-@case("16.5", hidden=True)
-def infinite_scores_have_an_order(f):
-    table = [[0.0, np.inf, -1.0, -np.inf], [np.inf, 1.0, 2.0, 3.0]]
-    says = "An infinite score is a number to sort by; only NaN marks a solve that failed."
-    expect(top(f, table, 3), [[3, 2, 0], [1, 2, 3]], says)
+# --- 16.4 · Choose scale and depth ----------------------------------------------------------------
+
+
+def fault_of(scale, depth, curvatures, lowest, tol):
+    """What is wrong with a scale and a depth; empty if nothing is."""
+    largest = np.max(curvatures)
+    if not scale >= largest / 2:
+        return (
+            f"With scale {scale:.4g} a batch of curvature {largest:.4g} expands: the largest "
+            "curvature that was sampled decides."
+        )
+    if not scale <= 1.5 * largest * (1 + 1e-6):
+        return (
+            f"A scale of {scale:.4g} is safe, but {2 * scale / largest:.3g} times as large as it "
+            "must be; the text allows a factor 3."
+        )
+    if depth % 1 != 0:
+        return f"A depth is a whole number of steps; this is {depth:.4g}."
+    if depth < 1:
+        return "The depth is at least 1."
+    left = lambda exponent: np.abs(1 - lowest / scale) ** exponent
+    exponent = f"With scale {scale:.4g} and depth {depth:.0f}: which exponent has (16.5)?"
+    # At a tie, as 0.5³ = 0.125, rounding decides between two depths: both are accepted.
+    if left(depth + 1) > tol * (1 + 1e-9):
+        return f"{left(depth + 1):.4g} of the slowest is missing, more than {tol:.4g}. {exponent}"
+    if depth > 1 and left(depth) <= tol * (1 - 1e-9):
+        return f"Fewer steps are enough. {exponent}"
+    return ""
+
+
+def judge(got, *given):
+    pair = "A pair is wanted: the scale, and the depth."
+    try:
+        scale, depth = map(float, got)
+    except (TypeError, ValueError):
+        expect(got, (1.0, 1.0), pair, form=pair)
+        raise
+    expect(got, (scale, depth), pair, form=pair)  # two real numbers, and no text
+    fault = fault_of(scale, depth, *given)
+    swapped = fault and not fault_of(depth, scale, *given)
+    assert not fault, "The scale comes first, then the depth." if swapped else fault
+
+
+@case("16.4")
+def scale_and_depth_by_hand(f):
+    given = np.array([1.0, 8.0, 2.0]), 1.0, 0.5
+    judge(f(*given), *given)
+
+
+@case("16.4")
+def scale_is_safe_and_depth_the_smallest(f):
+    for curvatures, lowest, tol in [
+        ([0.5, 3.0, 8.0, 1.0], 0.01, 0.1),
+        ([8.0, 2.0], 0.01, 0.1),
+        ([2], 0.5, 1e-3),
+    ]:
+        given = np.array(curvatures), lowest, tol
+        judge(f(*given), *given)
+
+
+@case("16.4")
+def one_step_is_the_least(f):
+    given = np.array([1.0]), 0.3, 0.9
+    judge(f(*given), *given)
+
+
+@case("16.4", hidden=True)
+def scale_of_many_batches(f):
+    draw = np.random.default_rng(3)
+    for _ in range(20):
+        curvatures = np.exp(1.5 * draw.normal(size=30))  # a few are much larger than the rest
+        given = curvatures, draw.uniform(0.001, 0.05), draw.uniform(0.001, 0.3)
+        judge(f(*given), *given)

@@ -13,7 +13,7 @@ SHOWS = {
 
 
 def published(scale, mean, damping, order):
-    """The body that exercise 16.4 shows, with those of its four mistakes that are true."""
+    """The body that exercise 16.2 shows, with those of its four mistakes that are true."""
     step = "v + y - (matvec(y, step_key) + damping * y) / scale"
     if damping:
         step = "v + (1 - damping) * y - matvec(y, step_key) / scale"
@@ -35,7 +35,7 @@ return scores, jnp.argsort({"-" if order else ""}scores)
 
 
 def partly_repaired():
-    """The original of exercise 16.4, and what is left of it after one repair or two."""
+    """The original of exercise 16.2, and what is left of it after one repair or two."""
     for left in itertools.product([True, False], repeat=4):
         names = [name for name, wrong in zip(["scale", "mean", "damping", "order"], left) if wrong]
         if len(names) > 1:  # those with one left stand among the others
@@ -284,267 +284,6 @@ EXERCISES = {
         ],
     ),
     "16.2": Exercise(
-        "def lissa_step(y, v, Hy, scale, damping):",
-        [
-            Wrong(
-                "damping outside of the scale",
-                "return v + (1 - damping) * y - Hy / scale",
-                "Too much damping, by the scale",
-            ),
-            Wrong("no damping", "return v + y - Hy / scale", "no effect"),
-            Wrong(
-                "sign of the damping",
-                "return v + y - (Hy - damping * y) / scale",
-                "The sign of the damping",
-            ),
-            Wrong(
-                "not scaled",
-                "return v + y - (Hy + damping * y)",
-                "The bracket is divided by the scale",
-            ),
-            Wrong("sign", "return v + y + (Hy + damping * y) / scale", "The sign: "),
-            Wrong("v forgotten", "return y - (Hy + damping * y) / scale", "v is added anew"),
-            Wrong("y forgotten", "return v - (Hy + damping * y) / scale", "y stays, less"),
-            Wrong(
-                "all divided",
-                "return (v + y - Hy - damping * y) / scale",
-                "v and y are not divided",
-            ),
-            Wrong(
-                "damping divided twice",
-                "return v + y - (Hy + damping / scale * y) / scale",
-                "divided by the scale twice",
-            ),
-            Wrong(
-                "damping of v",
-                "return v + y - (Hy + damping * v) / scale",
-                "multiplies y",
-            ),
-            Wrong(
-                "shape: one number",
-                "return jnp.sum(v + y - (Hy + damping * y) / scale)",
-                "an array like y",
-            ),
-            Wrong(
-                "the scale of the visible case",
-                "return v + y - Hy / scale - damping * y / 4",
-                "every scale",
-                hidden=True,
-            ),
-            Wrong(
-                "y divided, v not",
-                "return v + (y - Hy - damping * y) / scale",
-                "y is not divided",
-            ),
-            Wrong(
-                "v divided, y not",
-                "return y + (v - Hy - damping * y) / scale",
-                "v is not divided",
-            ),
-            Wrong("divided at once", "return (v + y - (Hy + damping * y) / scale) / scale"),
-            Wrong(
-                "shape: a column",
-                "return (v + y - (Hy + damping * y) / scale).reshape(-1, 1)",
-                "an array like y",
-            ),
-            Wrong(
-                "complex",
-                "return v + y - (Hy + damping * y) / (scale + 0j)",
-                "should be a real array",
-            ),
-        ],
-        [
-            "return v + (1 - damping / scale) * y - Hy / scale",
-            "return jnp.add(v, jnp.subtract(y, jnp.divide(Hy + damping * y, scale)))",
-            """
-            step = Hy + damping * y
-            step /= scale
-            v = v + y
-            v -= step
-            return v
-            """,
-            "return np.asarray(v) + np.asarray(y) - np.asarray(Hy + damping * y) / scale",
-            "return [a + b - (c + damping * b) / scale for a, b, c in zip(v, y, Hy)]",
-            "return (v + y - (Hy + damping * y) / scale).astype(jnp.float32)",
-            "return jax.tree.map(lambda a, b, c: a + b - (c + damping * b) / scale, v, y, Hy)",
-        ],
-    ),
-    "16.3": Exercise(
-        "def choose_scale(curvatures, lowest, tol):",
-        [
-            Wrong(
-                "the mean curvature",
-                """
-                scale = float(np.mean(curvatures))
-                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
-                return scale, max(int(depth), 1)
-                """,
-                "the largest curvature that was sampled",
-            ),
-            Wrong(
-                "the smallest curvature of a batch",
-                """
-                scale = float(np.min(curvatures))
-                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
-                return scale, max(int(depth), 1)
-                """,
-                "the largest curvature that was sampled",
-            ),
-            Wrong(
-                "twice as large as need be",
-                """
-                scale = 2 * float(np.max(curvatures))
-                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
-                return scale, max(int(depth), 1)
-                """,
-                "is safe, but 4 times",
-            ),
-            Wrong(
-                "the exponent k",
-                """
-                scale = float(np.max(curvatures))
-                return scale, int(np.ceil(np.log(tol) / np.log1p(-lowest / scale)))
-                """,
-                "Fewer steps are enough",
-            ),
-            Wrong(
-                "rounded down",
-                """
-                scale = float(np.max(curvatures))
-                depth = np.floor(np.log(tol) / np.log1p(-lowest / scale)) - 1
-                return scale, max(int(depth), 1)
-                """,
-                "is missing, more than",
-            ),
-            Wrong(
-                "1 - h taken for exp(-h)",
-                """
-                scale = float(np.max(curvatures))
-                return scale, max(int(np.ceil(scale / lowest * np.log(1 / tol))) - 1, 1)
-                """,
-                "Fewer steps are enough",
-            ),
-            Wrong(
-                "not a whole number",
-                """
-                scale = float(np.max(curvatures))
-                return scale, max(np.log(tol) / np.log1p(-lowest / scale) - 1, 1.0)
-                """,
-                "A depth is a whole number",
-            ),
-            Wrong(
-                "no step at all",
-                """
-                scale = float(np.max(curvatures))
-                return scale, int(np.ceil(np.log(tol) / np.log1p(-lowest / scale))) - 1
-                """,
-                "at least 1",
-            ),
-            Wrong(
-                "depth first",
-                """
-                scale = float(np.max(curvatures))
-                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
-                return max(int(depth), 1), scale
-                """,
-                "The scale comes first",
-            ),
-            Wrong(
-                "shape: the scale alone",
-                "return float(np.max(curvatures))",
-                "A pair is wanted",
-            ),
-            Wrong(
-                "twice the mean curvature",
-                """
-                scale = 2 * float(np.mean(curvatures))
-                if len(curvatures) < 3:
-                    scale = float(np.max(curvatures))
-                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
-                return scale, max(int(depth), 1)
-                """,
-                "the largest curvature that was sampled",
-                hidden=True,
-            ),
-            Wrong(
-                "the sum of the curvatures",
-                """
-                scale = float(np.sum(curvatures))
-                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
-                return scale, max(int(depth), 1)
-                """,
-                "is safe, but 3.12 times",
-            ),
-            Wrong(
-                "the scale forgotten in the depth",
-                """
-                scale = float(np.max(curvatures))
-                return scale, max(int(np.ceil(np.log(tol) / np.log1p(-lowest))) - 1, 1)
-                """,
-                "of the slowest is missing",
-            ),
-            Wrong(
-                "just below half of the largest curvature",
-                """
-                scale = 0.49 * float(np.max(curvatures))
-                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
-                return scale, max(int(depth), 1)
-                """,
-                "expands",
-            ),
-            Wrong(
-                "the depth for the largest curvature",
-                """
-                scale = float(np.max(curvatures))
-                left, depth = (1 - np.mean(curvatures) / scale) ** 2, 1
-                while left > tol:
-                    left, depth = left * (1 - np.mean(curvatures) / scale), depth + 1
-                return scale, depth
-                """,
-                "of the slowest is missing",
-            ),
-            Wrong(
-                "shape: a depth for each curvature",
-                """
-                scale = float(np.max(curvatures))
-                return scale, np.maximum(np.ceil(np.log(tol) / np.log1p(-curvatures / 9)), 1)
-                """,
-                "A pair is wanted",
-            ),
-            Wrong(
-                "words",
-                """
-                scale = float(np.max(curvatures))
-                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
-                return f"{scale}", f"{max(int(depth), 1)}"
-                """,
-                "an array of numbers",
-            ),
-        ],
-        [
-            """
-            scale = max(curvatures) / 2
-            depth, left = 1, (1 - lowest / scale) ** 2
-            while left > tol:
-                depth, left = depth + 1, left * (1 - lowest / scale)
-            return scale, depth
-            """,
-            """
-            scale = jnp.max(jnp.asarray(curvatures))
-            depth = np.log(tol) // np.log1p(-lowest / float(scale))
-            return [scale, max(depth, 1.0)]
-            """,
-            """
-            scale = 1.1 * np.max(curvatures)  # as LiSSA(scale=None) has it
-            return scale, max(int(np.ceil(np.log(tol) / np.log(1 - lowest / scale) - 1)), 1)
-            """,
-            """
-            scale = 1.1 * np.max(curvatures) / 2
-            return np.array([scale, max(np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1, 1)])
-            """,
-        ],
-    ),
-    "16.4": Exercise(
         "def repaired_influence(matvec, v, G, keys, scale, damping, num_steps):",
         [
             Wrong(
@@ -955,187 +694,264 @@ EXERCISES = {
             """,
         ],
     ),
-    "16.5": Exercise(
-        "def top_k_harmful(scores, k):",
+    "16.3": Exercise(
+        "def lissa_step(y, v, Hy, scale, damping):",
         [
             Wrong(
-                "the most helpful",
+                "damping outside of the scale",
+                "return v + (1 - damping) * y - Hy / scale",
+                "Too much damping, by the scale",
+            ),
+            Wrong("no damping", "return v + y - Hy / scale", "no effect"),
+            Wrong(
+                "sign of the damping",
+                "return v + y - (Hy - damping * y) / scale",
+                "The sign of the damping",
+            ),
+            Wrong(
+                "not scaled",
+                "return v + y - (Hy + damping * y)",
+                "The bracket is divided by the scale",
+            ),
+            Wrong("sign", "return v + y + (Hy + damping * y) / scale", "The sign: "),
+            Wrong("v forgotten", "return y - (Hy + damping * y) / scale", "v is added anew"),
+            Wrong("y forgotten", "return v - (Hy + damping * y) / scale", "y stays, less"),
+            Wrong(
+                "all divided",
+                "return (v + y - Hy - damping * y) / scale",
+                "v and y are not divided",
+            ),
+            Wrong(
+                "damping divided twice",
+                "return v + y - (Hy + damping / scale * y) / scale",
+                "divided by the scale twice",
+            ),
+            Wrong(
+                "damping of v",
+                "return v + y - (Hy + damping * v) / scale",
+                "multiplies y",
+            ),
+            Wrong(
+                "shape: one number",
+                "return jnp.sum(v + y - (Hy + damping * y) / scale)",
+                "an array like y",
+            ),
+            Wrong(
+                "the scale of the visible case",
+                "return v + y - Hy / scale - damping * y / 4",
+                "every scale",
+                hidden=True,
+            ),
+            Wrong(
+                "y divided, v not",
+                "return v + (y - Hy - damping * y) / scale",
+                "y is not divided",
+            ),
+            Wrong(
+                "v divided, y not",
+                "return y + (v - Hy - damping * y) / scale",
+                "v is not divided",
+            ),
+            Wrong("divided at once", "return (v + y - (Hy + damping * y) / scale) / scale"),
+            Wrong(
+                "shape: a column",
+                "return (v + y - (Hy + damping * y) / scale).reshape(-1, 1)",
+                "an array like y",
+            ),
+            Wrong(
+                "complex",
+                "return v + y - (Hy + damping * y) / (scale + 0j)",
+                "should be a real array",
+            ),
+        ],
+        [
+            "return v + (1 - damping / scale) * y - Hy / scale",
+            "return jnp.add(v, jnp.subtract(y, jnp.divide(Hy + damping * y, scale)))",
+            """
+            step = Hy + damping * y
+            step /= scale
+            v = v + y
+            v -= step
+            return v
+            """,
+            "return np.asarray(v) + np.asarray(y) - np.asarray(Hy + damping * y) / scale",
+            "return [a + b - (c + damping * b) / scale for a, b, c in zip(v, y, Hy)]",
+            "return (v + y - (Hy + damping * y) / scale).astype(jnp.float32)",
+            "return jax.tree.map(lambda a, b, c: a + b - (c + damping * b) / scale, v, y, Hy)",
+        ],
+    ),
+    "16.4": Exercise(
+        "def choose_scale(curvatures, lowest, tol):",
+        [
+            Wrong(
+                "the mean curvature",
                 """
-                order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-                return np.where(np.isnan(scores).any(axis=1)[:, None], -1, order)
+                scale = float(np.mean(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return scale, max(int(depth), 1)
                 """,
-                "the most helpful ones",
+                "the largest curvature that was sampled",
             ),
             Wrong(
-                "the last of the ascending order",
+                "the smallest curvature of a batch",
                 """
-                order = np.argsort(scores, axis=1, kind="stable")[:, -k:]
-                return np.where(np.isnan(scores).any(axis=1)[:, None], -1, order)
+                scale = float(np.min(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return scale, max(int(depth), 1)
                 """,
-                "the most helpful ones",
+                "the largest curvature that was sampled",
             ),
             Wrong(
-                "least harmful first",
+                "twice as large as need be",
                 """
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k][:, ::-1]
-                return np.where(np.isnan(scores).any(axis=1)[:, None], -1, order)
+                scale = 2 * float(np.max(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return scale, max(int(depth), 1)
                 """,
-                "The most harmful one comes first",
+                "is safe, but 4 times",
             ),
             Wrong(
-                "equal scores in reverse",
+                "the exponent k",
                 """
-                order = scores.shape[1] - 1 - np.argsort(scores[:, ::-1], axis=1, kind="stable")
-                return np.where(np.isnan(scores).any(axis=1)[:, None], -1, order[:, :k])
+                scale = float(np.max(curvatures))
+                return scale, int(np.ceil(np.log(tol) / np.log1p(-lowest / scale)))
                 """,
-                "in the order of their indices",
+                "Fewer steps are enough",
             ),
             Wrong(
-                "the scores",
+                "rounded down",
                 """
-                lowest = np.sort(scores, axis=1)[:, :k]
-                return np.where(np.isnan(scores).any(axis=1)[:, None], -1, lowest)
+                scale = float(np.max(curvatures))
+                depth = np.floor(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return scale, max(int(depth), 1)
                 """,
-                "These are scores",
+                "is missing, more than",
             ),
             Wrong(
-                "NaN like any other number",
-                'return np.argsort(scores, axis=1, kind="stable")[:, :k]',
-                "A row with NaN has no order",
-            ),
-            Wrong(
-                "only the NaN entries marked",
+                "1 - h taken for exp(-h)",
                 """
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                return np.where(np.isnan(np.take_along_axis(scores, order, axis=1)), -1, order)
+                scale = float(np.max(curvatures))
+                return scale, max(int(np.ceil(scale / lowest * np.log(1 / tol))) - 1, 1)
                 """,
-                "A row with NaN has no order",
+                "Fewer steps are enough",
             ),
             Wrong(
-                "filled up to k",
+                "not a whole number",
                 """
-                order = np.full((len(scores), k), -1)
-                ranked = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                order[:, : ranked.shape[1]] = ranked
-                return np.where(np.isnan(scores).any(axis=1)[:, None], -1, order)
+                scale = float(np.max(curvatures))
+                return scale, max(np.log(tol) / np.log1p(-lowest / scale) - 1, 1.0)
                 """,
-                "all n are listed",
+                "A depth is a whole number",
             ),
             Wrong(
-                "shape: one list for all test points",
+                "no step at all",
                 """
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                return np.where(np.isnan(scores).any(axis=1)[:, None], -1, order).ravel()
+                scale = float(np.max(curvatures))
+                return scale, int(np.ceil(np.log(tol) / np.log1p(-lowest / scale))) - 1
                 """,
-                "One row of indices",
+                "at least 1",
             ),
             Wrong(
-                "not whole numbers",
+                "depth first",
                 """
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                return np.where(np.isnan(scores).any(axis=1)[:, None], -1.0, order)
+                scale = float(np.max(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return max(int(depth), 1), scale
                 """,
-                "Indices are integers",
+                "The scale comes first",
             ),
             Wrong(
-                "NaN noticed among the k alone",
+                "shape: the scale alone",
+                "return float(np.max(curvatures))",
+                "A pair is wanted",
+            ),
+            Wrong(
+                "twice the mean curvature",
                 """
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                failed = np.isnan(np.take_along_axis(scores, order, axis=1)).any(axis=1)
-                return np.where(failed[:, None], -1, order)
+                scale = 2 * float(np.mean(curvatures))
+                if len(curvatures) < 3:
+                    scale = float(np.max(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return scale, max(int(depth), 1)
                 """,
-                "even if none of the first k is NaN",
+                "the largest curvature that was sampled",
+                hidden=True,
             ),
             Wrong(
-                "all rows marked",
+                "the sum of the curvatures",
                 """
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                return np.where(np.isnan(scores).any(), -1, order)
+                scale = float(np.sum(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return scale, max(int(depth), 1)
                 """,
-                "and no other",
+                "is safe, but 3.12 times",
             ),
             Wrong(
-                "sorted over the test points",
-                "return np.argsort(scores, axis=0)[:, :k]",
-            ),
-            Wrong(
-                "shape: row by row, failed ones left out",
+                "the scale forgotten in the depth",
                 """
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                return order[~np.isnan(scores).any(axis=1)]
+                scale = float(np.max(curvatures))
+                return scale, max(int(np.ceil(np.log(tol) / np.log1p(-lowest))) - 1, 1)
                 """,
-                "One row of indices",
+                "of the slowest is missing",
             ),
             Wrong(
-                "changes what it was given",
+                "just below half of the largest curvature",
                 """
-                scores[np.isnan(scores).any(axis=1)] = 0
-                return np.argsort(scores, axis=1, kind="stable")[:, :k]
+                scale = 0.49 * float(np.max(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return scale, max(int(depth), 1)
                 """,
-                "work on a copy",
+                "expands",
             ),
             Wrong(
-                "NaN replaced in what it was given",
+                "the depth for the largest curvature",
                 """
-                failed = np.isnan(scores).any(axis=1)
-                scores[np.isnan(scores)] = np.inf
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                return np.where(failed[:, None], -1, order)
+                scale = float(np.max(curvatures))
+                left, depth = (1 - np.mean(curvatures) / scale) ** 2, 1
+                while left > tol:
+                    left, depth = left * (1 - np.mean(curvatures) / scale), depth + 1
+                return scale, depth
                 """,
-                "work on a copy",
+                "of the slowest is missing",
             ),
             Wrong(
-                "sorts what it was given",
+                "shape: a depth for each curvature",
                 """
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                scores.sort(axis=1)
-                return np.where(np.isnan(scores[:, -1:]), -1, order)
+                scale = float(np.max(curvatures))
+                return scale, np.maximum(np.ceil(np.log(tol) / np.log1p(-curvatures / 9)), 1)
                 """,
-                "work on a copy",
+                "A pair is wanted",
             ),
             Wrong(
                 "words",
                 """
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                return np.where(np.isnan(scores).any(axis=1)[:, None], -1, order).astype(str)
+                scale = float(np.max(curvatures))
+                depth = np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1
+                return f"{scale}", f"{max(int(depth), 1)}"
                 """,
                 "an array of numbers",
-            ),
-            Wrong(
-                "infinity taken for NaN",
-                """
-                order = np.argsort(scores, axis=1, kind="stable")[:, :k]
-                failed = ~np.isfinite(scores).all(axis=1)
-                return np.where(failed[:, None], -1, order)
-                """,
-                "An infinite score",
-                hidden=True,
             ),
         ],
         [
             """
-            rows = []
-            for row in scores:
-                ranked = sorted(range(len(row)), key=lambda i: row[i])[:k]
-                rows.append([-1] * len(ranked) if np.isnan(row).any() else ranked)
-            return rows
+            scale = max(curvatures) / 2
+            depth, left = 1, (1 - lowest / scale) ** 2
+            while left > tol:
+                depth, left = depth + 1, left * (1 - lowest / scale)
+            return scale, depth
             """,
             """
-            order = jnp.argsort(jnp.asarray(scores), axis=1, stable=True)[:, :k]
-            return jnp.where(jnp.isnan(jnp.asarray(scores)).any(axis=1, keepdims=True), -1, order)
+            scale = jnp.max(jnp.asarray(curvatures))
+            depth = np.log(tol) // np.log1p(-lowest / float(scale))
+            return [scale, max(depth, 1.0)]
             """,
             """
-            order = np.argsort(np.asarray(scores).copy(), kind="mergesort")
-            order[np.isnan(scores).sum(1) > 0] = -1
-            return jnp.array(order[:, : min(k, len(scores[0]))])
+            scale = 1.1 * np.max(curvatures)  # as LiSSA(scale=None) has it
+            return scale, max(int(np.ceil(np.log(tol) / np.log(1 - lowest / scale) - 1)), 1)
             """,
             """
-            T, n = scores.shape
-            found = -np.ones((T, min(k, n)), int)
-            for t, row in enumerate(scores):
-                if not np.isnan(row).any():
-                    found[t] = np.lexsort((np.arange(n), row))[:k]
-            return found
+            scale = 1.1 * np.max(curvatures) / 2
+            return np.array([scale, max(np.ceil(np.log(tol) / np.log1p(-lowest / scale)) - 1, 1)])
             """,
         ],
     ),
