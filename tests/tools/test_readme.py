@@ -108,7 +108,20 @@ def stored_cell(path, name):
 
 
 def printed_by(cell):
-    return "".join("".join(output.get("text", "")) for output in cell["outputs"])
+    """What a cell printed, tables and alternative texts included."""
+    return "".join(
+        "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
+        for output in cell["outputs"]
+    )
+
+
+def table_of(path, name):
+    """The rows of the table that a cell shows, each as ``{column: text}``."""
+    lines = printed_by(stored_cell(path, name)).splitlines()
+    (rule,) = [i for i, line in enumerate(lines) if re.fullmatch("-[- ]+-", line)]
+    parts = [slice(*match.span()) for match in re.finditer("-+", lines[rule])]
+    split = lambda line: [line[part].strip() for part in parts]
+    return [dict(zip(split(lines[rule - 1]), split(line))) for line in lines[rule + 1 :]]
 
 
 def test_the_figure_is_the_one_that_the_notebook_stores():
@@ -117,59 +130,70 @@ def test_the_figure_is_the_one_that_the_notebook_stores():
     assert base64.b64decode(figure) == (ROOT / ".github/gallery.png").read_bytes()
 
 
-def rows_of(printed):
-    """A table that a cell printed, as ``{row: {column: text}}``, without its empty cells."""
-    head, *lines = [re.split(r" {2,}", line.strip()) for line in printed.splitlines() if line]
-    found = {}
-    for name, *cells in lines:
-        found[name] = dict(zip(head[::-1], cells[::-1]))  # the empty ones come first
-    return found
+def test_what_is_said_of_the_figure_is_what_the_notebook_says():
+    alt = printed_by(stored_cell(LESSON_16, "gallery-show"))
+    label, read_as = re.search(r"a (\d) read as a (\d)", alt).groups()
+    helpful, harmful = (re.findall(r"\d", part) for part in re.findall(r"\[(.*?)\]", alt))
+    caption = re.search(r"^\*Lesson 16: (.*?)\*$", README, flags=re.M | re.S)[1]
+    assert caption.startswith(f"a {label} that the model reads as a {read_as}, and")
+    assert helpful == [label] * 5 and harmful.count(label) == 2 and label == "3"
+    assert caption.endswith("Of those that harm, two are threes.")
+    described = re.search(r"!\[(.*?)\]\(.github/gallery.png\)", README)[1]
+    assert described.startswith(f"A handwritten {label} that the model reads as a {read_as}.")
+    assert sorted(harmful) == ["3", "3", "7", "7", "8"]
+    assert "an 8, two threes and two sevens" in described
+    fitted = "".join(stored_cell(LESSON_16, "misread-fit")["source"])
+    assert "data.split(*data.mnist_small(), 1500)" in fitted and "of 1,500 to learn" in caption
 
 
 def verdict(way):
-    """How well the scores of one solver foretell the refits, as lesson 16 prints it."""
-    row = rows_of(printed_by(stored_cell(LESSON_16, "verdicts")))[way]
-    return {"r": row["r"], "rank": row["rho"], "slope": row["slope"]}
+    """How well the scores of one solver foretell the refits, as lesson 16 shows it."""
+    (row,) = [row for row in table_of(LESSON_16, "verdicts") if row["prediction"] == way]
+    return (
+        "r {r}, rank {rank}, slope {slope}: all 1,437 points, means over five test images"
+    ).format(**row)
 
 
-def own_class(pair):
-    """Whom lesson 15 finds harmful in the class of the test image itself: at first, least, most."""
-    printed = printed_by(stored_cell(LESSON_15, "parts-splits-table"))
-    part = re.search(rf"^{pair}  .*?^own class harmful: (.*?)$", printed, flags=re.M | re.S)[1]
-    first, least, most, without = re.fullmatch(
-        r"(\d+)%, (\d+)% to (\d+)%; without H (\d+)%", part
-    ).groups()
-    return {"first": first, "least": least, "most": most, "without": without}
+def percent(digits, score, column):
+    """A share of the test images' own class that is harmful: first split, least, most."""
+    rows = table_of(LESSON_15, "parts-splits-table")
+    (row,) = [row for row in rows if (row["digits"], row["score"]) == (digits, score)]
+    shares = re.fullmatch(r"(.*) \((.*)–(.*)\)", row[column]).groups()
+    return [f"{100 * float(share):.0f}" for share in shares]
+
+
+def own_class():
+    one, pairs = "harmful: worst", ("1 v 7", "3 v 8")
+    (a, a_least, a_most), (b, b_least, b_most) = (percent(pair, "whole", one) for pair in pairs)
+    c, d = (percent(pair, "whole", "harmful: all")[0] for pair in pairs)
+    e, f = (percent(pair, "no Hessian, centred", one)[0] for pair in pairs)
+    without = [
+        percent(pair, "no Hessian", column) for pair in pairs for column in (one, "harmful: all")
+    ]
+    assert without == [["0"] * 3] * 4
+    return (
+        "of the class of *one* test image, the one with the largest loss: "
+        f"{a} % (1 against 7) and {b} % (3 against 8), "
+        f"over six splits {a_least} to {a_most} % and {b_least} to {b_most} %; "
+        f"over all test images {c} % and {d} %; "
+        "without the Hessian 0 %, since no pixel is negative "
+        f"(with centred pixels, of that one image {e} % and {f} %)"
+    )
 
 
 def press():
     printed = printed_by(stored_cell(LESSON_15, "classics-check"))
     one_fit, refits = re.match(r"PRESS / n ([\d.]+), by 442 refits ([\d.]+)\n", printed).groups()
-    return {"one_fit": one_fit, "refits": refits}
+    return f"{one_fit}, and by 442 refits {refits}"
 
 
-VERDICT = "r {0[r]}, rank {0[rank]}, slope {0[slope]}: "
 # How the column "here" of each row reads, with every number from its row and column of the cell.
 HERE = {
-    "Fig. 1": lambda: (
-        "of the class of *one* test image, the one with the largest loss: {0[first]} % (1 against "
-        "7) and {1[first]} % (3 against 8); over six splits {0[least]} to {0[most]} % and "
-        "{1[least]} to {1[most]} %; {0[without]} % without the Hessian, since no pixel is negative"
-    ).format(own_class("1 v 7"), own_class("3 v 8")),
-    "Fig. 2, left": lambda: (VERDICT + "all 1,437 points, means over five test points").format(
-        verdict("CG")
-    ),
-    "Fig. 2, middle": lambda: (
-        VERDICT + "scale 10, *one* chain, the mean of the last half of its iterates"
-    ).format(verdict("LiSSA")),
-    "Allen 1974": lambda: "{0[one_fit]}, and by 442 refits {0[refits]}".format(press()),
+    "Fig. 1": own_class,
+    "Fig. 2, left": lambda: verdict("CG"),
+    "Fig. 2, middle": lambda: verdict("LiSSA of the paper"),
+    "Allen 1974": press,
 }
-
-
-def test_what_is_said_below_the_figure_was_printed():
-    caption = re.search(r"^\*Lesson 16: (.*?)\*$", README, flags=re.M | re.S)[1]
-    cg = verdict("CG")
-    assert f"r {cg['r']}, slope {cg['slope']} (means over five test digits)" in caption
 
 
 def test_reproduced_numbers_are_those_of_their_row_and_column():
@@ -182,6 +206,13 @@ def test_reproduced_numbers_are_those_of_their_row_and_column():
         assert here.strip() == expected()
         path, cell = re.search(r"\(\.\./(notebooks/\S+)\), `(\S+)`", where).groups()
         assert stored_cell(path, cell)["outputs"], name
+
+
+def test_lissa_has_the_settings_that_are_named():
+    assert "at scale 25, from the last iterates of ten chains of 5,000 steps" in REPRODUCED
+    source = "".join(stored_cell(LESSON_16, "ways")["source"])
+    settings = "scale=25.0, recursion_depth=5000, num_samples=10, average=0.0"
+    assert settings in source
 
 
 @pytest.mark.parametrize("page", PAGES[2:])  # of the other two test_notebooks.py does
