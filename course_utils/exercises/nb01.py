@@ -168,7 +168,7 @@ def on_a_diagonal_matrix(f):
         "At 1 / 5 a factor is 0; it may go on, down to -1.": 0.2,
         "That is upside down: steeper means smaller steps.": 2.5,
         "That is the largest curvature; a step size is wanted.": 5.0,
-        "2 / (h_max + h_min) is the fastest step, not the largest.": 1 / 3,
+        "2 / (h_max + h_min) is best in the worst case; the limit is larger.": 1 / 3,
         "The trace is the sum of all curvatures; the steepest decides.": 0.25,
         "That is the mean curvature's limit; the steepest decides.": 0.75,
         "This norm is the root of the sum of all h**2; one decides.": 2 / 30**0.5,
@@ -391,7 +391,7 @@ def slow_directions_are_not_flat(f):
 @case("1.4", hidden=True)
 def a_ten_millionth_is_a_curvature(f):
     tiny = 2.0**-23
-    says = "For curvatures 1 and 1e-7 both coordinates move: below 1e-10 of the largest is flat."
+    says = "For curvatures 1 and 1e-7 both coordinates move: flat is only what is 0 up to rounding."
     A, b = np.diag([1.0, tiny]), np.array([-1.0, -3 * tiny])
     expect_end(f, A, b, np.array([0.0, 1.0]), [1, 3], says)
 

@@ -270,7 +270,7 @@ EXERCISES = {
             Wrong("1 / h", "return 1 / jnp.linalg.eigvalsh(A)[-1]", "down to -1"),
             Wrong("upside down", "return jnp.linalg.eigvalsh(A)[-1] / 2", "upside down"),
             Wrong(
-                "the fastest step, not the largest",
+                "best in the worst case",
                 """
                 h = jnp.linalg.eigvalsh(A)
                 return 2 / (h[0] + h[-1])
@@ -667,7 +667,7 @@ EXERCISES = {
                 inverse = jnp.where(h > 1e-6 * h.max(), 1 / jnp.where(h > 0, h, 1), 0)
                 return w0 - Q @ (inverse * (Q.T @ (A @ w0 + b)))
                 """,
-                "1e-10 of the largest",
+                "0 up to rounding",
                 hidden=True,
             ),
             Wrong(
