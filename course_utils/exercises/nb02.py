@@ -159,7 +159,7 @@ def one_training_row(f):
     expect(S, T - X, says)
 
 
-# --- 2.2 · The expected error of a perfect fit ----------------------------------------------------
+# --- 2.2 · The expected error of the shortest fit -------------------------------------------------
 
 
 def risk(f, N, D, noise, norm_w):
@@ -280,6 +280,9 @@ def not_shortest(Phi, t):
         "Multiplied, not divided, by the singular values.": part(1),
         "Turned and turned back, but not divided by size.": part(0),
         "Divided by size twice, as by the curvatures.": part(-2),
+        "Divided by a root of size: size is sqrt(N h_i) already.": Qt.T
+        @ (U.T @ t / np.sqrt(len(t) * size)),
+        "Divided by the root of size; (2.5) divides by size itself.": part(-0.5),
         "Divided by the roots of the curvatures: they lack the N in (2.5).": len(t) ** 0.5 * right,
         "The sign is the other one.": -right,
         "This is Phi w, one number per row; its weights w are wanted, one per column.": Phi @ right,
@@ -307,8 +310,9 @@ def fewer_rows_than_columns(f):
     got = fit(f, Phi, t)
     fits = np.shape(got) == (5,) and np.allclose(Phi @ np.asarray(got), t)
     says = (
-        "It fits, but a shorter solution does, too. (Phi'Phi has no inverse here; what comes out "
-        "for one depends on rounding.)"
+        "It fits, but a shorter solution does, too. (Phi'Phi has no inverse here. What is added to "
+        "it shows in w; and eigenvalues that should be 0 come out as 1e-16 of the largest, above "
+        "any limit like 1e-20: squaring has lost them. The SVD of Phi has not.)"
         if fits
         else "Five weights can fit three targets, and these do not. Is U turned by its transpose, "
         "and Qt back by its own? (Phi'Phi has no inverse.)"

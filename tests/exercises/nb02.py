@@ -631,6 +631,31 @@ EXERCISES = {
             ),
             Wrong("sign", "return -np.linalg.pinv(Phi, rcond=1e-10) @ t", "The sign"),
             Wrong(
+                "the size taken for a curvature",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                return Qt.T @ ((U.T @ t) / np.sqrt(len(t) * size))
+                """,
+                "sqrt(N h_i) already",
+            ),
+            Wrong(
+                "the root of the size",
+                """
+                U, size, Qt = np.linalg.svd(Phi, full_matrices=False)
+                return Qt.T @ ((U.T @ t) / np.sqrt(size))
+                """,
+                "by size itself",
+            ),
+            Wrong(
+                "squares below rounding kept",
+                """
+                h, Q = np.linalg.eigh(Phi.T @ Phi)
+                keep = h > 1e-20 * h.max()
+                return Q[:, keep] @ (Q[:, keep].T @ (Phi.T @ t) / h[keep])
+                """,
+                "squaring has lost them",
+            ),
+            Wrong(
                 "shape: a column",
                 "return np.linalg.pinv(Phi, rcond=1e-10) @ t[:, None]",
                 "One weight per column",
