@@ -306,6 +306,7 @@ def end(process, before=(), seconds=30.0):
             os.killpg(process.pid, signal.SIGKILL)
     deadline = time.monotonic() + seconds
     me = psutil.Process()
+    quiet = 0  # looks in a row that found nothing: one may miss what is changing its parent
     while True:
         tree = [child for child in me.children() if child.pid not in before]
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -317,7 +318,8 @@ def end(process, before=(), seconds=30.0):
                 os.kill(one.pid, signal.SIGKILL)
         process.poll()
         _reap(before)
-        if not alive or time.monotonic() > deadline:
+        quiet = 0 if alive else quiet + 1
+        if quiet == 3 or time.monotonic() > deadline:
             return
         time.sleep(0.01)
 
