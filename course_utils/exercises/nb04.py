@@ -225,7 +225,7 @@ def far_off(got, move):
 @case("4.2")
 def response_by_hand(f):
     J = lambda w, t: 2.0 * w[0] ** 2 + 3.0 * t * w[0]  # w* = -3 t / 4
-    got = tried(f, J, jnp.array([-0.75]), jnp.array(1.0), jnp.array(0.2))
+    got = tried(f, J, jnp.array([-1.5]), jnp.array(2.0), jnp.array(0.2))
     slips = {
         "The sign: the weights give way to the pull.": [0.15],
         "The pull is still to be multiplied by the inverse of H.": [-0.6],
@@ -234,7 +234,8 @@ def response_by_hand(f):
         "0 is the gradient at an optimum; its derivative by t pulls.": [0.0],
         "That is the derivative for dt = 1. Here dt = 0.2.": [-0.75],
         "Where is the derivative of the gradient by t?": [-0.05],
-        "That is where the optimum arrives; its move is asked for.": [-0.9],
+        "That is where the optimum arrives; its move is asked for.": [-1.65],
+        "That is the optimum given; its move is asked for.": [-1.5],
     }
     says = "J = 2 w^2 + 3 t w has its optimum at w = -3 t / 4: for dt = 0.2 it moves by -0.15."
     expect(got, [-0.15], says, slips, form=MOVE, **WITHIN)
@@ -289,7 +290,10 @@ def response_of_several(f):
         "H is taken at weights of 0; it belongs at the w given.": move(bent_at(0 * w, t) + K),
         "H is taken at targets of 0; it belongs at the t given.": move(bent_at(w, 0 * t) + K),
     }
-    says = "Two weights, targets of shape (3, 1): is H taken by w, at the w and t given?"
+    says = (
+        "Two weights, targets of shape (3, 1): is H taken by w, at the w and t given? And is the "
+    )
+    says += "pull linear in dt?"
     expect(got, move(bent + K), says, slips, form=MOVE, **WITHIN)
 
 
