@@ -6,7 +6,7 @@ import posixpath
 import re
 import statistics
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -727,6 +727,41 @@ def has_a_student_copy_in_step(lesson):
         if cell != other:
             return [says(i, cell, "is another one in the student copy: run release")]
     return ["the student copy is not what release writes: run release"]
+
+
+# --- references to numbers ------------------------------------------------------------------------
+
+_NUMBERED = {  # what a text says, and where that stands in the notebook of the same number
+    "section": (r"[Ss]ections? (\d{1,2}\.\d{1,2})\b", r"^#{2,4} +(\d+\.\d+) "),
+    "exercise": (r"[Ee]xercises? (\d{1,2}\.\d{1,2})\b", r"^#### Exercise (\d+\.\d+)"),
+    "equation": (r"\(([1-9]\d?\.\d{1,2})\)", r"\\tag\{(\d+\.\d+)\}"),
+}
+
+
+def number_problems(text, root):
+    """Sections, exercises and equations that ``text`` names and no notebook of ``root`` has."""
+    found = []
+    for kind, (named, stands) in _NUMBERED.items():
+        for number in dict.fromkeys(re.findall(named, re.sub(r"`[^`]*`", "", text))):
+            for path in (root / "notebooks").glob(f"{int(number.split('.')[0]):02d}_*.ipynb"):
+                if number not in re.findall(stands, _prose_of(path), re.MULTILINE):
+                    found.append(f"names {kind} {number}, which {path.name} has not")
+    return found
+
+
+@cache
+def _prose_of(path):
+    cells = notebooks.read(path).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+@rule
+def names_numbers_that_exist(lesson):
+    return [
+        says(i, cell, problem)
+        for i, cell in lesson.prose
+        for problem in number_problems(cell.source, lesson.root)
+    ]
 
 
 # --- links ----------------------------------------------------------------------------------------

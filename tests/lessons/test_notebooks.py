@@ -53,6 +53,19 @@ def test_links_lead_somewhere_in_the_student_copy_of(path):
     assert not found, "\n".join(["", *found])
 
 
+SETS = sorted((ROOT / "course_utils/cli/problem_sets").glob("*/*.py"))
+
+
+@pytest.mark.parametrize("path", SETS, ids=lambda path: path.stem)
+def test_a_problem_set_names_numbers_that_exist(path):
+    text = path.read_text(encoding="utf-8")
+    assert rules.number_problems(text, ROOT) == [], path.name
+
+
+def test_there_are_problem_sets_to_test():
+    assert any("(4.7) of notebook 4" in path.read_text(encoding="utf-8") for path in SETS)
+
+
 def test_every_student_copy_has_its_solved_notebook():
     copies = {path.name for path in (ROOT / "notebooks" / "student").glob("*.ipynb")}
     assert copies - {path.name for path in SOLVED} == set()
@@ -407,6 +420,11 @@ SPOILT = {
         (put("task-2", "Add 2", "Add two"), "is another one in the student copy"),
         (put("ex-1-2-check", "Start from nothing", "Start"), "is another one in the student copy"),
         (drop("slope"), "is another one in the student copy: run release"),
+    ],
+    "names_numbers_that_exist": [
+        (put("read", "It rises.", "See section 1.7."), "names section 1.7, which 01_small_lesson"),
+        (put("read", "It rises.", "By (1.9) it rises."), "names equation 1.9, which 01_small"),
+        (put("read", "It rises.", "See exercise 1.4."), "names exercise 1.4, which 01_small_le"),
     ],
     "has_the_repositorys_address": [
         (put("title", "github/OWNER/REPO", "github/else/where"), "names another address than"),

@@ -128,7 +128,7 @@ experiments.
 <details><summary>Hint 1: two factors</summary>
 
 $V$ changes only through $w^\star$. The chain rule asks for $\nabla V$, and for the response of the
-optimum, (4.8) of notebook 4.
+optimum, (4.7) of notebook 4.
 </details>
 <details><summary>Hint 2: the pull</summary>
 
