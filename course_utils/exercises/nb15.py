@@ -70,6 +70,8 @@ def score_slips(X, y, l2, theta, x_t, y_t, right):
     half = lambda gap: 0.5 * gap**2 - 0.5 * r_t**2  # the rise of the test loss
     gone = np.array([ridge(X, y, l2, weights) for weights in 1 - np.eye(n)])
     without = X @ np.linalg.solve(H, x_t) / n  # the scores but for both residuals
+    p, p_t = sigma(X @ theta), sigma(x_t @ theta)  # as if the model were logistic
+    K = (X.T * (p * (1 - p))) @ X / n + penalty
     return {
         "The sign: positive is for a removal that raises the test loss.": -right,
         "A removal is epsilon = -1/n. Where is the 1/n?": n * right,
@@ -88,6 +90,13 @@ def score_slips(X, y, l2, theta, x_t, y_t, right):
         "g_i is the gradient of one loss. Where is r_i?": r_t * without,
         "Half the squared residual: its derivative is r, not 2 r.": 4 * right,
         "Half a squared residual: its derivative is r, never 2 r.": 2 * right,
+        "This is ridge regression: residuals are x'theta - y, not p - y.": (p_t - y_t)
+        * (p - y)
+        * without,
+        "This is ridge regression: no p, neither in residuals nor in H.": (p_t - y_t)
+        * (p - y)
+        * (X @ np.linalg.solve(K, x_t))
+        / n,
         "Where is the inverse of H?": part(np.eye(d)),
         "H itself, where its inverse should be.": part(H),
         "Is the whole matrix H inverted, or its diagonal alone?": part(np.diag(1 / np.diag(H))),
@@ -216,7 +225,9 @@ def loo_by_hand(f):
         "18/19 and 2."
     )
     slips = loo_slips(ROWS, y, 1.0, right)
-    told(with_shapes(f, ROWS, y, 1.0), right, says, slips, form="One prediction per example.")
+    with np.errstate(divide="ignore", invalid="ignore"):  # a leverage of 1, where 1/n is missing
+        got = with_shapes(f, ROWS, y, 1.0)
+    told(got, right, says, slips, form="One prediction per example.")
 
 
 @case("15.2")

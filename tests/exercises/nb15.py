@@ -54,6 +54,28 @@ EXERCISES = {
                 "The sign",
             ),
             Wrong(
+                "the residuals of logistic regression",
+                """
+                n, d = X.shape
+                s = np.linalg.solve(
+                    X.T @ X / n + l2 * np.eye(d), (sigma(x_t @ theta) - y_t) * x_t
+                )
+                return (sigma(X @ theta) - y) * (X @ s) / n
+                """,
+                "This is ridge regression: residuals",
+            ),
+            Wrong(
+                "logistic regression",
+                """
+                n, d = X.shape
+                p = sigma(X @ theta)
+                H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
+                s = np.linalg.solve(H, (sigma(x_t @ theta) - y_t) * x_t)
+                return (p - y) * (X @ s) / n
+                """,
+                "This is ridge regression: no p",
+            ),
+            Wrong(
                 "no 1/n",
                 """
                 n, d = X.shape
