@@ -14,7 +14,7 @@ def softplus_losses(seed, num_tests, n, d):
     draw = np.random.default_rng(seed)
     A, w = draw.normal(size=(n, d)), draw.normal(size=d)
     U = 1000 * draw.normal(size=(num_tests, d))
-    losses = lambda w: jnp.log1p(jnp.exp(jnp.asarray(A) @ w))
+    losses = jax.jit(lambda w: jnp.log1p(jnp.exp(jnp.asarray(A) @ w)))
     gradients = A / (1 + np.exp(-A @ w))[:, None]  # (n, d)
     return (losses, jnp.asarray(w), jnp.asarray(U)), U @ gradients.T
 
@@ -226,6 +226,7 @@ def noisy_problem(seed, n, p, spread=0.0):
     A = R @ np.diag(np.linspace(0.8, 1.0, p)) @ R.T
     v, G = jnp.asarray(draw.normal(size=p)), jnp.asarray(draw.normal(size=(n, p)))
 
+    @jax.jit
     def matvec(h, key):
         return (1 + spread * jax.random.rademacher(key, (), float)) * (A @ h)
 
@@ -242,18 +243,16 @@ def every_step_draws_its_batch(f):
         jax.debug.callback(note, jax.random.key_data(key))  # in a compiled loop, too
         return matvec(h, key)
 
-    f(watched, v, G, jax.random.split(jax.random.key(1), 2), 2.0, 0.0, 5)
+    f(watched, v, G, jax.random.split(jax.random.key(1), 3), 2.0, 0.0, 5)
     jax.effects_barrier()
-    says = (
-        f"Two runs of five steps should draw ten batches, each with its key; here are {len(seen)}."
-    )
-    assert len(seen) == 10, says
+    says = f"Three runs of five steps should draw 15 batches, each with its key; here: {len(seen)}."
+    assert len(seen) == 15, says
 
 
 def is_the_mean_of_the_runs(f, num_keys, *problem):
     matvec, v, G, _ = noisy_problem(*problem, spread=0.5)
     keys = jax.random.split(jax.random.key(5), num_keys)
-    scores = lambda keys: scores_and_order(f(matvec, v, G, keys, 3.0, 0.1, 9), len(G))[0]
+    scores = lambda keys: scores_and_order(f(matvec, v, G, keys, 3.0, 0.1, 5), len(G))[0]
     alone = [scores(keys[i : i + 1]) for i in range(num_keys)]
     says = f"The scores of {num_keys} keys should be the mean of those of each."
     expect(scores(keys), np.mean(alone, axis=0), says)
@@ -261,7 +260,7 @@ def is_the_mean_of_the_runs(f, num_keys, *problem):
 
 @case("16.2")
 def runs_are_averaged(f):
-    is_the_mean_of_the_runs(f, 2, 2, 6, 3)
+    is_the_mean_of_the_runs(f, 3, 2, 6, 3)  # of two runs the median is the mean
 
 
 @case("16.2", hidden=True)
@@ -272,12 +271,12 @@ def more_runs_than_weights_are_averaged(f):
 @case("16.2", hidden=True)
 def scores_of_other_problems(f):
     for seed, n, p, scale, damping, num_steps in [
-        (7, 9, 4, 3.0, 0.3, 45),
-        (8, 9, 5, 1.5, 0.0, 2),
-        (9, 2, 6, 2.0, 0.1, 3),
+        (7, 9, 4, 3.0, 0.3, 40),
+        (8, 9, 4, 1.5, 0.0, 1),
+        (9, 2, 6, 2.0, 0.1, 5),
     ]:
         matvec, v, G, A = noisy_problem(seed, n, p)
-        keys = jax.random.split(jax.random.key(seed), 2)
+        keys = jax.random.split(jax.random.key(seed), 3)
         got = f(matvec, v, G, keys, scale, damping, num_steps)
         scores, order = scores_and_order(got, n)
         h, Q = np.linalg.eigh(A + damping * np.eye(p))

@@ -150,8 +150,8 @@ def verdict(way):
     """How well the scores of one solver foretell the refits, as lesson 16 shows it."""
     (row,) = [row for row in table_of(LESSON_16, "verdicts") if row["prediction"] == way]
     return (
-        f"r {row['r']}, rank correlation {row['rank corr.']}, slope {row['slope']}: "
-        "all 1,437 points, means over five test images"
+        f"r {row['r']}, rank correlation {row['rank corr.']}, slope {row['slope']} "
+        f"({row['slopes']}): all 1,437 points, means over five test images"
     )
 
 
