@@ -79,6 +79,8 @@ def three_steps_by_hand(f):
         "That is w_1. Where is the power k?": loop(1),
         "Three factors in a row are a power, not three times a factor.": w_star
         + times(3 * -0.2, 3 * 0.6) @ e0,
+        "Three steps are a power of 1 - step_size * h, not a step three times as large.": w_star
+        + times(1 - 3.6, 1 - 1.2) @ e0,
         "Uphill: which sign has step_size * h?": w_star + times(2.2**3, 1.4**3) @ e0,
         "w*: A w = -b there; yours is where A w = b.": -w_star + three @ (w0 + w_star),
         "A power of 1 - step_size * h, not exp(-step_size * h).": w_star
@@ -101,14 +103,16 @@ def three_steps_by_hand(f):
     if has_nan(got):
         says = "Something is not a number. A factor may be negative, and then has no logarithm."
     elif reals(got).shape == (2,) and np.isclose(np.linalg.norm(reals(got) - w_star), length):
-        says = "As far from w* as it should be, in another direction: what Q.T turns, Q turns back."
+        says = "As far from w* as it should be, in another direction. In which axes is the result?"
+    elif reals(got).shape == (2,) and np.isclose(np.linalg.norm(reals(got)), length):
+        says = "As long as the error alone, in other axes: it still has to become weights."
     expect_all_digits(got, loop(3), says, slips, form=VECTOR)
 
 
 @case("1.1")
 def starts_at_w0(f):
-    says = "After 0 steps the weights are still w0: every power is 1, and what Q.T turns in, Q "
-    expect_the_loop(f, A_3, B_3, W_3, 0.4, 0, says + "turns back.")
+    says = "After 0 steps the weights are still w0: every power is 1. Does the way out of the new "
+    expect_the_loop(f, A_3, B_3, W_3, 0.4, 0, says + "axes undo the way in?")
     says = "After 0 steps the weights are still w0: every power is 1, that of a factor 0, too."
     expect_the_loop(f, np.diag([2.0, 1.0]), B_3[:2], W_3[:2], 0.5, 0, says)
 
@@ -116,8 +120,8 @@ def starts_at_w0(f):
 @case("1.1")
 def first_step_is_a_gradient_step(f):
     says = (
-        "One step gives w0 - step_size * (A w0 + b). Does Q.T lead into the new axes and Q out? "
-        "Is w* where A w + b = 0?"
+        "One step gives w0 - step_size * (A w0 + b). Which are the eigenvectors, Q's rows or its "
+        "columns? Is w* where A w + b = 0?"
     )
     expect_the_loop(f, A_3, B_3, W_3, 0.4, 1, says)
 
@@ -230,7 +234,7 @@ def one_mode_by_hand(f):
         "tol is relative to the value at k = 0.": 9,
         "The factor per step is 1 - step_size * h, not exp(-step_size * h).": 7,
         "One too many: the first step that meets tol counts.": 6,
-        "One too few: 0.25**4 is still above 0.001.": 4,
+        "One too few: 0.25**4 is still above 0.001. (1.5) is for steps of 1 / h_max only.": 4,
         "A step is a whole number: which is the first to meet tol?": np.log(1e-3) / np.log(0.25),
         "The cost is quadratic in the error, and a step is a whole number.": np.log(1e-3)
         / np.log(0.5),

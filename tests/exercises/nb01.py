@@ -13,7 +13,7 @@ EXERCISES = {
                 w_star = jnp.linalg.solve(A, -b)
                 return w_star + Q.T @ ((1 - step_size * h) ** k * (Q @ (w0 - w_star)))
                 """,
-                "Does Q.T lead into the new axes and Q out?",
+                "Which are the eigenvectors",
             ),
             Wrong(
                 "not turned back",
@@ -22,7 +22,7 @@ EXERCISES = {
                 w_star = jnp.linalg.solve(A, -b)
                 return w_star + (1 - step_size * h) ** k * (Q.T @ (w0 - w_star))
                 """,
-                "Q turns back",
+                "In which axes",
             ),
             Wrong(
                 "sign of the minimum",
@@ -50,6 +50,33 @@ EXERCISES = {
                 return w_star + Q @ ((1 - step_size * h) ** k * (Q.T @ w0))
                 """,
                 "first error is w0 - w*",
+            ),
+            Wrong(
+                "the error, in the axes of the eigenvectors",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                return (1 - step_size * h) ** k * (Q.T @ (w0 - w_star))
+                """,
+                "still has to become weights",
+            ),
+            Wrong(
+                "k steps as one of k times the size",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + Q @ ((1 - k * step_size * h) * (Q.T @ (w0 - w_star)))
+                """,
+                "not a step three times as large",
+            ),
+            Wrong(
+                "out with Q.T as well",
+                """
+                h, Q = jnp.linalg.eigh(A)
+                w_star = jnp.linalg.solve(A, -b)
+                return w_star + Q.T @ ((1 - step_size * h) ** k * (Q.T @ (w0 - w_star)))
+                """,
+                "undo the way in",
             ),
             Wrong(
                 "one step too many",
@@ -483,6 +510,14 @@ EXERCISES = {
                 return int(np.log(tol) / np.log(factor))
                 """,
                 "One too few",
+            ),
+            Wrong(
+                "the bound (1.5) instead of a count",
+                """
+                kappa = np.max(h) / np.min(h)
+                return int(np.ceil(kappa / 2 * np.log(1 / tol)))
+                """,
+                "(1.5) is for steps of 1 / h_max only",
             ),
             Wrong(
                 "the fastest mode alone",
