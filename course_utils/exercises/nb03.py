@@ -160,6 +160,7 @@ def one_weight_by_hand(f):
         "2 has 1 in the place of f' v: is v forgotten, or are z and f' v exchanged?": [2],
         "-12 is the residual part of (3.7), or G with the wrong sign.": [-12],
     }
+    slips = {f"In the text's example, {hint}": slip for hint, slip in slips.items()}
     says = "For w^2 and (z - 3)^2 / 2 at w = 1 with v = 3 the answer is 12."
     expect(got, [12.0], says, slips, form="G v is like params, shape (1,) here.")
 
@@ -176,7 +177,9 @@ def bent_loss(f):
         "10368 has H_z at f' v; it belongs at the outputs, z = 9.": [10368],
         "17496 is pulled back at the outputs; f' belongs at the weights, w = 3.": [17496],
     }
-    says = "For w^2 and z^4 / 12 at w = 3 with v = 2 the answer is 5832."
+    given = "For predict = w^2 and loss = z^4 / 12 at w = 3 with v = 2"
+    slips = {f"{given}: {hint}": slip for hint, slip in slips.items()}
+    says = f"{given} the answer is 5832."
     expect(got, [5832.0], says, slips)
 
 
