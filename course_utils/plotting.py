@@ -66,10 +66,15 @@ def show(fig: Figure, *, alt: str) -> None:
     """
     if not alt.strip():
         raise ValueError("alt must say what the figure shows; it is empty")
-    data = {"image/png": base64.b64encode(png(fig)).decode(), "text/plain": f"Figure: {alt}"}
-    about = {"alt": alt, "width": round(fig.get_figwidth() * SHOWN)}
-    display(data, raw=True, metadata={"image/png": about})
+    data, about = as_output(png(fig), alt=alt, width=fig.get_figwidth(), text=f"Figure: {alt}")
+    display(data, raw=True, metadata=about)
     plt.close(fig)
+
+
+def as_output(picture: bytes, *, alt: str, width: float, text: str) -> tuple[dict, dict]:
+    """A PNG, shown ``width`` inches wide, as a cell stores it: its formats, and their metadata."""
+    data = {"image/png": base64.b64encode(picture).decode(), "text/plain": text}
+    return data, {"image/png": {"alt": alt, "width": round(width * SHOWN)}}
 
 
 def draw(drawing: Callable, *, figsize: tuple[float, float] | None = None, **values) -> Figure:

@@ -214,9 +214,8 @@ class Explorer(_Shown):
         return f"Explorer({values})" + (f": {self.said}" if self.said else "")
 
     def _stored(self):
-        data = {"text/plain": repr(self), "image/png": base64.b64encode(self.picture).decode()}
-        width = round(self._figsize[0] * plotting.SHOWN)
-        return data, {"image/png": {"alt": self.alt, "width": width}}
+        width = self._figsize[0]
+        return plotting.as_output(self.picture, alt=self.alt, width=width, text=repr(self))
 
 
 class Prediction(_Shown):

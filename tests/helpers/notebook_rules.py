@@ -70,6 +70,11 @@ def rule(function):
     return function
 
 
+def _markdown(cells):
+    """All prose of these cells, as one text."""
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
 def says(position, cell, reason):
     return f"{notebooks.label(position, cell)} {reason}"
 
@@ -355,21 +360,18 @@ def folds_the_code_that_would_spoil_a_prediction(lesson):
 @rule
 def asks_where_it_says_predict(lesson):
     """A prediction is kept: buttons or a line to write on follow the text that asks for it."""
-    after = {i: cell for i, cell in lesson.cells}
     return [
         says(i, cell, "asks for a prediction, and no predict(…) follows: give choices, or a line")
         for i, cell in lesson.prose
         if re.search(r"\*\*(Predict|Before you run anything)", cell.source)
-        and not _asks(lesson, i, after)
+        and not _asks(lesson.nb.cells[i:])
     ]
 
 
-def _asks(lesson, i, cells):
-    """Whether the next code cell, or after the title the one behind the setup, asks."""
+def _asks(cells):
+    """Whether the first code cell, or after the title the one behind the setup, asks."""
     skipped = ("install", "use_course_style")  # the bootstrap and the setup
-    while i + 1 in cells:
-        i += 1
-        cell = cells[i]
+    for cell in cells:
         if cell.cell_type == "code" and not any(part in cell.source for part in skipped):
             return "predict" in calls(parsed(cell))
         if cell.cell_type == "markdown" and re.search(r"^#", cell.source, re.M):
@@ -481,9 +483,9 @@ def begins_with_the_bootstrap_and_the_setup(lesson):
         found.append(says(j, setup, "should be the setup, and has no plotting.use_course_style()"))
     if not re.search("^from course_utils.exercises import check, .*summary$", setup.source, re.M):
         found.append(says(j, setup, "should be the setup, and does not import check and summary"))
-    lines = [line for line in setup.source.splitlines() if line.strip()]
-    if len(lines) > MAX_SETUP_LINES:
-        found.append(says(j, setup, f"has {len(lines)} lines; {MAX_SETUP_LINES} are the limit"))
+    size = lines_of(setup)
+    if size > MAX_SETUP_LINES:
+        found.append(says(j, setup, f"has {size} lines; {MAX_SETUP_LINES} are the limit"))
     return found + [
         says(k, c, "installs something; only the bootstrap cell may")
         for k, c in [(j, setup), *others]
@@ -493,7 +495,7 @@ def begins_with_the_bootstrap_and_the_setup(lesson):
 
 @rule
 def ends_with_what_was_found(lesson):
-    text = "\n\n".join(cell.source for _, cell in lesson.prose)
+    text = _markdown(lesson.nb.cells)
     parts = (
         "## What we found",
         "**Where it breaks.**",
@@ -521,7 +523,7 @@ def ends_with_what_was_found(lesson):
 
 @rule
 def links_its_sources(lesson):
-    text = "\n\n".join(cell.source for _, cell in core(lesson) if cell.cell_type == "markdown")
+    text = _markdown(cell for _, cell in core(lesson))
     sources = text.partition("**Sources.**")[2].split("\n\n*")[0]
     entries = re.findall(r"^- .*(?:\n  .*)*", sources, re.M)
     if not entries:
@@ -629,6 +631,13 @@ def _metadata_problems(cell, **wanted):
     ]
 
 
+def _points_problems(cell):
+    points = cell.metadata.get("nbgrader", {}).get("points")
+    if isinstance(points, int) and points > 0:
+        return []
+    return [f"{cell.id}: points should be a whole number above 0"]
+
+
 def _answer_problems(cell, n, m):
     found = _metadata_problems(cell, grade=False, solution=True, locked=False)
     if not cell.source.startswith(f"# Exercise {n}.{m}\n"):
@@ -646,18 +655,16 @@ def _answer_problems(cell, n, m):
 
 def _check_problems(cell, n, m):
     found = _metadata_problems(cell, grade=True, solution=False, locked=True)
-    points = cell.metadata.get("nbgrader", {}).get("points")
-    if not isinstance(points, int) or points < 1:
-        found.append(f"{cell.id}: nbgrader's points should be a whole number above 0")
+    found += _points_problems(cell)
     visible, begins, rest = cell.source.partition("### BEGIN HIDDEN TESTS")
     hidden, ends, after = rest.partition("### END HIDDEN TESTS")
     if not begins or not ends:
         return [*found, f"{cell.id}: no hidden tests between their markers"]
     if after.strip():
         found.append(f"{cell.id}: something follows the hidden tests")
-    lines = [line for line in cell.source.splitlines() if line.strip()]
-    if len(lines) > MAX_CHECK_LINES:
-        found.append(f"{cell.id}: {len(lines)} lines; {MAX_CHECK_LINES} are the limit of a check")
+    size = lines_of(cell)
+    if size > MAX_CHECK_LINES:
+        found.append(f"{cell.id}: {size} lines; {MAX_CHECK_LINES} are the limit of a check")
     if not re.search(rf'\bcheck\(\s*"{n}\.{m}",', visible):
         found.append(f'{cell.id}: no visible check("{n}.{m}", …)')
     tree = ast.parse(hidden)
@@ -695,9 +702,7 @@ def asks_for_an_answer_in_words(lesson):
                 found.append(says(i, cell, "has no model answer, graded by hand, in the next cell"))
             else:
                 wanted = dict(grade=True, solution=True, locked=False)
-                found += _metadata_problems(answer, **wanted)
-                if not isinstance(told.get("points"), int) or told["points"] < 1:
-                    found.append(f"{answer.id}: points should be a whole number above 0")
+                found += _metadata_problems(answer, **wanted) + _points_problems(answer)
     if "core" not in asked:
         found.append("no #### In words · Title  (core, 5 minutes)")
     return found
@@ -751,8 +756,7 @@ def number_problems(text, root):
 
 @cache
 def _prose_of(path):
-    cells = notebooks.read(path).cells
-    return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return _markdown(notebooks.read(path).cells)
 
 
 @rule
@@ -839,9 +843,7 @@ def _target_problem(target, path, root):
 def _anchor_problem(anchor, path):
     anchor = unquote(anchor)
     if path.suffix == ".ipynb":
-        text = "\n\n".join(
-            c.source for c in notebooks.read(path).cells if c.cell_type == "markdown"
-        )
+        text = _prose_of(path)
     elif path.suffix == ".md":
         text = path.read_text(encoding="utf-8")
     else:

@@ -2,7 +2,6 @@
 
 import base64
 import csv
-import json
 import os
 import pathlib
 import re
@@ -24,7 +23,7 @@ from course_utils.cli.setup_venv import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REPRODUCED = (ROOT / ".github/REPRODUCED.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "CONTRIBUTING.md", ".github/SPEED.md", ".github/REPRODUCED.md"]
-LESSONS = sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb"))
+LESSONS = notebooks.solved()
 LESSON_15 = "notebooks/15_influence_functions.ipynb"
 LESSON_16 = "notebooks/16_computing_influence.ipynb"
 
@@ -103,15 +102,13 @@ def test_the_commands_for_instructors_do_what_they_say(tmp_path):
 
 def stored_cell(path, name):
     """A cell of a notebook by its id."""
-    cells = json.loads((ROOT / path).read_text("utf-8"))["cells"]
-    return next(cell for cell in cells if cell["id"] == name)
+    return sample.cell(notebooks.read(ROOT / path), name)
 
 
 def printed_by(cell):
     """What a cell printed, tables and alternative texts included."""
     return "".join(
-        "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
-        for output in cell["outputs"]
+        output.get("text", output.get("data", {}).get("text/plain", "")) for output in cell.outputs
     )
 
 
@@ -142,7 +139,7 @@ def test_what_is_said_of_the_figure_is_what_the_notebook_says():
     assert described.startswith(f"A handwritten {label} that the model reads as a {read_as}.")
     assert sorted(harmful) == ["3", "3", "7", "7", "8"]
     assert "an 8, two threes and two sevens" in described
-    fitted = "".join(stored_cell(LESSON_16, "misread-fit")["source"])
+    fitted = stored_cell(LESSON_16, "misread-fit").source
     assert "data.split(*data.mnist_small(), 1500)" in fitted and "of 1,500 to learn" in caption
 
 
@@ -206,9 +203,8 @@ def test_reproduced_numbers_are_those_of_their_row_and_column():
 
 def test_lissa_has_the_settings_that_are_named():
     assert "at scale 25, from the last iterates of ten chains of 5,000 steps" in REPRODUCED
-    source = "".join(stored_cell(LESSON_16, "ways")["source"])
     settings = "scale=25.0, recursion_depth=5000, num_samples=10, average=0.0"
-    assert settings in source
+    assert settings in stored_cell(LESSON_16, "ways").source
 
 
 @pytest.mark.parametrize("page", PAGES[2:])  # of the other two test_notebooks.py does
@@ -219,7 +215,7 @@ def test_links_lead_somewhere_in(page):
 
 def opening(path):
     """Minutes of the core and number of exercises, as a lesson's **Time** says them."""
-    text = "".join("".join(cell["source"]) for cell in json.loads(path.read_text("utf-8"))["cells"])
+    text = notebook_rules.opening(notebook_rules.Lesson(path, ROOT))
     return [int(n) for n in re.search(r"\*\*Time\*\* (\d+) minutes, (\d+) exer", text).groups()]
 
 
