@@ -32,6 +32,10 @@ _HOMES = {
         "self_influence",
         "tracin",
     ),
+    "kronecker": (
+        "kronecker_factors",
+        "kronecker_solve",
+    ),
     "solvers": (
         "Arnoldi",
         "CG",

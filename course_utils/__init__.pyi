@@ -27,6 +27,10 @@ from course_utils.influence_functions import (
     self_influence as self_influence,
     tracin as tracin,
 )
+from course_utils.kronecker import (
+    kronecker_factors as kronecker_factors,
+    kronecker_solve as kronecker_solve,
+)
 from course_utils.solvers import (
     Arnoldi as Arnoldi,
     CG as CG,

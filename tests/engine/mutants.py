@@ -172,6 +172,39 @@ MUTANTS = [
         "the standard error falls like one over the samples",
         "test_curvature.py -k hutchinson",
     ),
+    # kronecker
+    Mutant(
+        "labels of one kind",
+        "kronecker.py",
+        "rows = jnp.sqrt(p)[:, None] *",
+        "rows =",
+        "all labels count alike, not by the model's own probabilities",
+        "test_kronecker.py -k moments",
+    ),
+    Mutant(
+        "product called corrected",
+        "kronecker.py",
+        "jnp.sum((s @ q_out) ** 2, axis=1)",
+        "jnp.mean(jnp.sum((s @ q_out) ** 2, axis=1), axis=0)[None].repeat(len(a), 0)",
+        "EK-FAC's eigenvalues are K-FAC's",
+        "test_kronecker.py -k diagonal_of_the_dense",
+    ),
+    Mutant(
+        "rotated one way",
+        "kronecker.py",
+        "x = q_in @ ((q_in.T @ v @ q_out)",
+        "x = q_in @ ((q_in @ v @ q_out)",
+        "the solve enters the eigenbasis by its transpose",
+        "test_kronecker.py -k dense_solves",
+    ),
+    Mutant(
+        "one key for all",
+        "kronecker.py",
+        "jax.random.categorical(key, z)",
+        "jnp.argmax(z)",
+        "the likeliest label stands for one that is drawn",
+        "test_kronecker.py -k as_their_mean",
+    ),
     # solvers
     Mutant(
         "residual carried along",

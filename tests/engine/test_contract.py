@@ -64,6 +64,8 @@ SIGNATURES = {
     "hessian_sampler": "loss_fn, params, data, *, l2, batch_size, curvature",
     "lanczos": "matvec, like, num_steps, *, key",
     "compose": "predict, criterion",
+    "kronecker_factors": "params, X, *, activation, key, batch_size",
+    "kronecker_solve": "factors, rows, *, damping, corrected",
     "cg": "matvec, b, x0, *, tol, atol, maxiter, M",
     "neumann": "matvec, b, *, scale, num_terms",
     "direct": "matrix, b",
