@@ -12,7 +12,7 @@ inputs comes first: $(A \otimes S)\,\mathrm{vec}(V) = \mathrm{vec}(A V S)$ for s
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -188,8 +188,8 @@ def kronecker_solve(
     rows = _layers(rows)
     if len(rows) != len(factors):
         raise ValueError(f"rows have {len(rows)} layers, factors {len(factors)}")
-    one = not isinstance(damping, list | tuple) and jnp.ndim(damping) == 0
-    deltas = [damping] * len(factors) if one else list(damping)
+    several = isinstance(damping, list | tuple) or getattr(damping, "ndim", 0) > 0
+    deltas: list[Any] = list(cast(Any, damping)) if several else [damping] * len(factors)
     if len(deltas) != len(factors):
         raise ValueError(f"damping has {len(deltas)} numbers for {len(factors)} layers")
     for delta in deltas:
