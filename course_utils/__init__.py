@@ -21,8 +21,9 @@ _HOMES = {
         "lanczos",
         "power_iteration",
     ),
+    "fitted_model": ("FittedModel",),
     "influence_functions": (
-        "Influence",
+        "damping_sweep",
         "grad_z",
         "group_influence",
         "influence",
@@ -32,6 +33,8 @@ _HOMES = {
         "self_influence",
         "tracin",
     ),
+    "influence_on_disk": ("influence_on_disk",),
+    "influence_result": ("Influence",),
     "kronecker": (
         "kronecker_factors",
         "kronecker_solve",
@@ -48,12 +51,14 @@ _HOMES = {
         "neumann",
     ),
     "trees": ("dense",),
-    "validation": (
+    "retraining": (
         "Agreement",
         "check_influence",
         "leave_one_out",
         "linear_datamodeling_score",
+        "proximal_refit",
         "refit_on_subsets",
+        "retrain",
         "select_most_influential",
     ),
 }

@@ -16,8 +16,9 @@ from course_utils.curvature import (
     lanczos as lanczos,
     power_iteration as power_iteration,
 )
+from course_utils.fitted_model import FittedModel as FittedModel
 from course_utils.influence_functions import (
-    Influence as Influence,
+    damping_sweep as damping_sweep,
     grad_z as grad_z,
     group_influence as group_influence,
     influence as influence,
@@ -27,6 +28,8 @@ from course_utils.influence_functions import (
     self_influence as self_influence,
     tracin as tracin,
 )
+from course_utils.influence_on_disk import influence_on_disk as influence_on_disk
+from course_utils.influence_result import Influence as Influence
 from course_utils.kronecker import (
     kronecker_factors as kronecker_factors,
     kronecker_solve as kronecker_solve,
@@ -43,12 +46,14 @@ from course_utils.solvers import (
     neumann as neumann,
 )
 from course_utils.trees import dense as dense
-from course_utils.validation import (
+from course_utils.retraining import (
     Agreement as Agreement,
     check_influence as check_influence,
     leave_one_out as leave_one_out,
     linear_datamodeling_score as linear_datamodeling_score,
+    proximal_refit as proximal_refit,
     refit_on_subsets as refit_on_subsets,
+    retrain as retrain,
     select_most_influential as select_most_influential,
 )
 

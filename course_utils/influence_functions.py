@@ -1,198 +1,129 @@
 r"""What one training point, or a change to it, does to a fitted model and to its predictions.
 
-Everywhere in this module, with n training examples $z_i$ and the loss $\ell$ of ONE example,
-
-$$R(\theta) = \frac1n \sum_i \ell(z_i, \theta) + \frac{\lambda}{2} \lVert\theta\rVert^2, \qquad
-  H = \nabla^2 R(\hat\theta), \qquad H_d = H + \text{damping} \cdot I,$$
+With $R$, $H$ and $H_d$ of a ``FittedModel``, and any function $m$ of params and a test point,
 
 $$\text{scores}[t, i] = \frac1n \nabla m(z_t)^\top H_d^{-1} \nabla \ell(z_i)
   \;\approx\; m(z_t;\, \hat\theta \text{ fitted without } z_i) - m(z_t;\, \hat\theta).$$
 
-Positive means helpful: without $z_i$ the test loss $m$ rises. The quantity of Koh and Liang,
+Where $m$ is a loss, positive means helpful: without $z_i$ it rises. The quantity of Koh and Liang,
 "Understanding black-box predictions via influence functions", ICML 2017, is
 $\mathcal{I}_\text{up,loss} = -n \cdot \text{scores}$. Damping belongs to the solve, not to $R$.
 
-Two refits are meant by "without $z_i$", and the argument ``removal`` chooses: "fixed-weight" drops
-one term of the sum while $1/n$ and $\lambda$ stay; "refit-mean" fits the mean of the other n − 1
-losses with the same $\lambda$, and has $\nabla\ell(z_i) + \lambda\hat\theta$ in place of
-$\nabla\ell(z_i)$.
+"Without $z_i$" means one of two refits, the ``removal`` of the model: "refit-mean" has
+$\nabla\ell(z_i) + \lambda\hat\theta$ in place of $\nabla\ell(z_i)$.
+
+Functions here look at values and warn, so they cannot be called under ``jit``, ``vmap`` or
+``grad``; take ``cg`` of ``hessian_mvp`` there.
 """
 
 import time
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
-from functools import cache, partial
-from pathlib import Path
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 
-from course_utils import _cache, _compiled, _kept_scores, _problem, sharding, trees
-from course_utils._results import Influence
-from course_utils.solvers import CG, Arnoldi, LiSSA, SolveInfo, Solver, default_tol
+from course_utils import _arguments, _solver_warnings, trees
+from course_utils._arguments import configured
+from course_utils._compiled import compiled
+from course_utils.fitted_model import FittedModel
+from course_utils.influence_result import Influence
+from course_utils.solvers import CG, INDEFINITE, Arnoldi, LiSSA, SolveInfo, Solver, default_tol
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
 
-_DIRECTIONS_AT_ONCE = 8  # forward-mode derivatives of one example
 
-
+@configured
 def influence(
-    loss_fn: Loss,
-    params: PyTree,
-    train: PyTree,
+    fit: FittedModel,
     test: PyTree,
     *,
     solver: Solver = CG(),  # noqa: B008
-    l2: PyTree = 0.0,
-    damping: float = 0.0,
-    removal: str = "fixed-weight",
-    curvature: str = "hessian",
+    candidates: PyTree = None,
+    corrected: bool = False,
     test_loss_fn: Loss | None = None,
-    select: Callable[[str], bool] | None = None,
-    gradients: str = "auto",
-    batch_size: int | None = None,
-    mesh: Mesh | None = None,
-    cache_dir: str | Path | None = None,
+    measure: str | None = None,
+    aggregate: str | None = None,
     progress: bool = False,
 ) -> Influence:
     r"""How much each training point helps or harms the prediction at each test point.
 
-    $\text{scores}[t,i] = \frac1n \nabla m(z_t)^\top H_d^{-1} \nabla\ell(z_i)$, an estimate of the
-    change of $m(z_t)$ when the model is fitted without $z_i$: see the head of this module for
-    every symbol. One solve per test point, all of them batched, and then one inner product per
-    training point.
-
-    It checks values and warns, so it cannot be called under ``jit``, ``vmap`` or ``grad``; take
-    ``cg`` of ``hessian_mvp`` there. What it compiles is kept for each loss function and each shape
-    of the data: losses must be pure. A changed global or attribute that a loss reads would go
-    unnoticed; pass what changes in params or data, or define the function anew.
+    $\text{scores}[t,i] = \frac1n \nabla m(z_t)^\top H_d^{-1} \nabla\ell(z_i)$: see the head of this
+    module. One solve per test point, all of them batched, and then one inner product per training
+    point.
 
     Args:
-        loss_fn: ``(params, example) -> scalar``, the loss of ONE example, without the l2 term.
-            ``example`` has the structure of ``train`` without its leading axis.
-        params: the fitted parameters, a pytree of floating-point arrays with p numbers in all.
-        train: pytree whose leaves share a leading axis of n examples, such as ``(X, y)``.
-        test: the same with n_test examples.
+        fit: the fitted model.
+        test: pytree whose leaves share a leading axis of n_test examples, like the training data.
         solver: ``CG(tol=…, maxiter=…)``, ``LiSSA(…)``, ``Arnoldi(rank=…)`` or ``Exact()``.
-        l2: $\lambda$ of the fit, a number or a tree prefix of ``params`` with one number per part,
-            so that biases can go free.
-        damping: added to every curvature in the solve, at least 0; in the units of H.
-        removal: ``"fixed-weight"`` or ``"refit-mean"``, which refit is estimated.
-        curvature: ``"hessian"``, or ``"ggn"`` for the Gauss-Newton matrix (``loss_fn`` from
-            ``compose``).
-        test_loss_fn: $m$, ``(params, test example) -> scalar``; ``loss_fn`` if ``None``. With it,
-            ``test`` may have a structure of its own.
-        select: of a path such as ``"dense/kernel"``, whether that leaf counts; the others are held
-            fixed, as constants of the model. ``None``: all count.
-        gradients: ``"on-the-fly"`` takes $\nabla\ell_i^\top s$ by forward-mode derivatives,
-            keeping no gradient; ``"kept"`` forms each $\nabla\ell_i$ once and uses it for all test
-            points; ``"auto"`` is the faster: kept from 128 test points on, or from 16 on where the
-            loss convolves.
-        batch_size: how many training examples enter at a time, which bounds the memory. ``None``:
-            all, in the products with H.
-        mesh: of devices, such as ``jax.make_mesh((8,), ("data",))``: the training data are spread
-            over them and everything else is copied to each; ``batch_size`` then counts the examples
-            of one device. Over several processes each makes the same call and gets the same result.
-        cache_dir: a folder for finished scores, in blocks of at most 128 test points. The same call
-            again reads them, a call that was killed goes on after its last whole block, and either
-            ends with the same bytes; a damaged block is computed anew. Every value that the scores
-            depend on is part of the key: params, data, arguments, the computation of the losses
-            with the constants that it holds, the release of JAX. ``s_test`` is then ``None``, and
-            ``scores`` is a read-only map of a file: one block of them is in memory at a time.
+        candidates: the examples to score, like the training data; those where ``None``. The score
+            of a new point is minus what *adding* it with the weight 1/n would change.
+        corrected: score with the one-step correction of ``influence_on_params`` in place of the
+            first order, for the points that bend their own fit; a solve per candidate and output.
+        test_loss_fn: $m$, ``(params, test example) -> scalar``; the loss of the fit if ``None``.
+            With it, ``test`` may have a structure of its own.
+        measure: what $m$ is: ``"loss"``, the lower the better, or ``"benefit"``, such as a
+            probability or a margin of the right class. Needed for ``helpful`` and ``harmful``
+            where there is a ``test_loss_fn``, and only there.
+        aggregate: ``"mean"`` or ``"sum"`` of $m$ over all test points takes the place of each:
+            one solve, and scores of shape (1, n).
         progress: show a bar of test points solved.
 
     Returns:
-        ``Influence`` with ``scores`` (n_test, n), ``s_test``, ``info``, ``convention`` and
-        ``seconds``, in float32 where params were half precision.
+        ``Influence`` with ``scores`` (n_test, n), ``s_test``, ``info``, ``convention``,
+        ``standard_error`` and ``seconds``, in float32 where params were half precision.
 
     Raises:
-        TypeError: an unknown ``removal``, ``curvature``, ``gradients`` or ``solver``, or ``"ggn"``
-            for a loss that was not composed.
-        ValueError: NaN or infinity in params, data or gradients; params that are not
-            floating-point; test that does not match train; a loss that is not a scalar; negative
-            l2 or damping; no training example, or one with "refit-mean"; with ``Exact``, a matrix
-            that is indefinite or singular.
+        TypeError: an unknown ``solver``, ``measure`` or ``aggregate``; ``corrected`` for a loss
+            that was not composed.
+        ValueError: NaN or infinity in the data, in $m$ or its gradient; test or candidates that do
+            not match the training data; with ``Exact``, a matrix that is indefinite or singular.
 
     Warns:
-        RuntimeWarning: once for each of: params not at an optimum (‖∇R‖ above 1e-3 of the mean
-            ‖∇ℓ_i‖, a mean over at most 128 of the examples); test points whose solve failed, with
-            the damping or the scale that cures it; test points whose solve did not reach the
-            tolerance, with the residual.
+        RuntimeWarning: once for each of: test points whose solve failed, with the damping or the
+            scale that cures it (where the matrix is not positive definite, all rows are NaN: none
+            estimates a refit); those whose solve did not reach the tolerance, with the residual;
+            and a measure whose gradient is zero at all test points, such as an accuracy.
 
     Source:
         Koh and Liang, ICML 2017; the inner products as forward-mode derivatives follow from
         linearity.
     """
-    _problem.check_name("gradients", gradients, ("on-the-fly", "kept", "auto"))
-    problem = _problem.pose(
-        loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size, mesh
-    )
-    measure = loss_fn if test_loss_fn is None else test_loss_fn
-    test = _checked_test(problem, test, test_loss_fn)
-    n_test = trees.num_rows(test)
-    kept = _problem.keeps(problem, gradients, n_test)
-    convention = _convention(removal, curvature, float(damping), test_loss_fn, select)
+    began = time.perf_counter()
+    check_arguments(fit, solver, test_loss_fn, measure)
+    test = checked_test(fit, test, test_loss_fn)
+    candidates = None if candidates is None else _like_train(fit, candidates, "candidates")
+    if corrected:
+        _check_composed(fit)
 
-    if cache_dir is not None:
-        if jax.process_count() > 1:
-            raise ValueError("cache_dir works in one process: several would write the same files")
-        stamp = _kept_scores.stamp(problem, measure, test)
-        key, about = _kept_scores.key(problem, test, kept, convention, stamp)
-        problem = problem._replace(setting=replace(problem.setting, stamp=stamp))
+    slopes = slopes_of(fit, test, test_loss_fn, aggregate)  # ∇m(z_t), (n_test, p)
+    s, info, runs = solve_rows(fit, solver, slopes, "test points", progress)  # H_d s_t = ∇m(z_t)
+    if corrected:
+        moves = _corrected_moves(fit, fit.train if candidates is None else candidates, solver)
+        scores = slopes @ moves.T
+    else:
+        scores = fit.inner_products(s, candidates) / fit.n  # s_t · ∇ℓ(z_i) / n
+    spread = None if runs is None else _standard_error(fit, runs, candidates)
 
-    prepared = cache(lambda: _problem.prepared(problem))  # once, and only if a block is missing
-
-    def scored(indices, advance):  # what is known of these test points
-        began = time.perf_counter()
-        some = _problem.some_rows(test, indices)
-        solved = _solve_for_tests(problem, measure, some, advance, prepared())
-        point, shift, n = problem.point, problem.shift, problem.n
-        scores = _scores(problem.setting, kept, point, solved.kept, shift, n)
-        scores = np.asarray(scores)[:, :n]  # without what fills up the last device
-        failed = _problem.failed(solved.info)
-        if failed.any():
-            scores = np.where(failed[:, None], np.nan, scores).astype(scores.dtype)
-        return scores, solved, time.perf_counter() - began
-
-    with _problem.bar(n_test, "test points", progress) as advance:
-        if n_test == 0:
-            solved = _solve_for_tests(problem, measure, test, advance)
-            solved = solved if cache_dir is None else solved._replace(kept=None)
-            scalar = trees.dtype(problem.shift)
-            scores, seconds = np.zeros((0, problem.n), scalar), np.zeros(0)
-        elif cache_dir is None:
-            scores, solved, elapsed = scored(np.arange(n_test), advance)
-            seconds = np.full(n_test, elapsed / n_test)
-        else:
-            blocks = _cache.Cache(cache_dir, key, about)
-            whole = _kept_scores.in_blocks(blocks, scored, problem, n_test, advance)
-            scores, solved, seconds = whole
-    failed = _problem.failures(problem, solved, "test points")
-    s = (
-        solved.kept
-        if solved.kept is None or not failed.any()
-        else trees.blank_rows(solved.kept, failed)
-    )
-    return Influence(scores, s, solved.info, convention, seconds)
+    scores = blanked(scores, info).astype(slopes.dtype)
+    seconds = np.full(len(scores), (time.perf_counter() - began) / max(len(scores), 1))
+    said = convention(fit, test_loss_fn, measure, aggregate, candidates, corrected)
+    kind = "loss" if test_loss_fn is None else measure
+    return Influence(scores, fit.rows(s), info, said, seconds, kind, spread)
 
 
+@configured
 def s_test(
-    loss_fn: Loss,
-    params: PyTree,
-    train: PyTree,
+    fit: FittedModel,
     test: PyTree,
     *,
     solver: Solver = CG(),  # noqa: B008
-    l2: PyTree = 0.0,
-    damping: float = 0.0,
-    curvature: str = "hessian",
     test_loss_fn: Loss | None = None,
-    select: Callable[[str], bool] | None = None,
-    batch_size: int | None = None,
+    aggregate: str | None = None,
     progress: bool = False,
 ) -> tuple[PyTree, SolveInfo]:
     r"""The half of a score that belongs to the test point: $s_t = H_d^{-1} \nabla m(z_t)$.
@@ -201,63 +132,48 @@ def s_test(
     is that of Koh and Liang's code. Arguments, errors and warnings are those of ``influence``.
 
     Returns:
-        $s_t$ for every test point, a pytree like ``params`` with a leading axis of n_test
-        (``None`` for leaves that ``select`` leaves out); and a ``SolveInfo`` of arrays (n_test,).
-        Rows whose solve failed are NaN.
+        $s_t$ for every test point, a pytree like the params with a leading axis of n_test
+        (``None`` for leaves held fixed); and a ``SolveInfo`` of arrays (n_test,). Rows whose solve
+        failed are NaN.
     """
-    problem = _problem.pose(
-        loss_fn, params, train, solver, l2, damping, "fixed-weight", curvature, select, batch_size
-    )
-    measure = loss_fn if test_loss_fn is None else test_loss_fn
-    test = _checked_test(problem, test, test_loss_fn)
-    with _problem.bar(trees.num_rows(test), "test points", progress) as advance:
-        solved = _solve_for_tests(problem, measure, test, advance)
-    failed = _problem.failures(problem, solved, "test points")
-    return trees.blank_rows(solved.kept, failed), solved.info
+    check_arguments(fit, solver)
+    slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, aggregate)
+    s, info, _ = solve_rows(fit, solver, slopes, "test points", progress)
+    return fit.rows(s), info
 
 
-def grad_z(
-    loss_fn: Loss,
-    params: PyTree,
-    train: PyTree,
-    *,
-    l2: PyTree = 0.0,
-    removal: str = "fixed-weight",
-    select: Callable[[str], bool] | None = None,
-    batch_size: int | None = None,
-) -> PyTree:
+@configured
+def grad_z(fit: FittedModel, data: PyTree = None) -> PyTree:
     r"""The half of a score that belongs to the training point, for all of them: n × p numbers.
 
     $\nabla\ell(z_i)$ for ``removal="fixed-weight"``, $\nabla\ell(z_i) + \lambda\hat\theta$ for
-    ``"refit-mean"``; of the loss of one example, without any 1/n. Arguments and errors are those of
-    ``influence``.
+    ``"refit-mean"``; of the loss of one example, without any 1/n.
+
+    Args:
+        fit: the fitted model.
+        data: examples like the training data; those where ``None``.
 
     Returns:
-        Pytree like ``params`` with a leading axis of n (``None`` for leaves that ``select`` leaves
-        out).
+        Pytree like the params with a leading axis of n (``None`` for leaves held fixed).
+
+    Raises:
+        ValueError: NaN or infinity in the data, a loss or a gradient; data that do not match.
     """
-    problem = _problem.pose(
-        loss_fn, params, train, CG(), l2, 0.0, removal, "hessian", select, batch_size, survey=False
-    )
-    return _problem.checked_gradients(
-        problem, loss_fn, problem.point.train, "loss_fn", problem.shift
-    )
+    check_arguments(fit, CG())
+    if data is None:
+        rows = fit.training_gradients(np.arange(fit.n))
+    else:
+        rows = fit.gradients(_like_train(fit, data, "data"), name="data")
+    return fit.rows(rows + np.asarray(fit.l2_gradient))
 
 
+@configured
 def influence_on_params(
-    loss_fn: Loss,
-    params: PyTree,
-    train: PyTree,
+    fit: FittedModel,
     indices: np.ndarray,
     *,
     solver: Solver = CG(),  # noqa: B008
-    l2: PyTree = 0.0,
-    damping: float = 0.0,
-    removal: str = "fixed-weight",
-    curvature: str = "hessian",
     corrected: bool = False,
-    select: Callable[[str], bool] | None = None,
-    batch_size: int | None = None,
     progress: bool = False,
 ) -> PyTree:
     r"""How the parameters would move without a training point, for each of ``indices``.
@@ -269,9 +185,10 @@ def influence_on_params(
     leverage $h_{ii} = x_i^\top (X^\top X + n \lambda I)^{-1} x_i$.
 
     First order underestimates the points that bend their own fit: $H$ still contains the removed
-    point. ``corrected=True`` takes its curvature $\frac1n J_i^\top H_z J_i$ out ($J_i$: the outputs
-    by params, $H_z$: the Hessian of the loss in the outputs): one Newton step of the refit, exact
-    for least squares. For "fixed-weight" it is
+    point. ``corrected=True`` takes its Gauss-Newton curvature $\frac1n J_i^\top H_z J_i$ out
+    ($J_i$: the outputs by params, $H_z$: the Hessian of the loss in the outputs). Where outputs are
+    linear in the params this is one Newton step of the refit, exact for least squares; in a network
+    it is not Newton's step, whose matrix may be indefinite. For "fixed-weight" it is
 
     $$\Delta\theta_i = \tfrac1n H_d^{-1} J_i^\top
       \bigl(I - \tfrac1n H_z J_i H_d^{-1} J_i^\top\bigr)^{-1} \nabla_z \ell_i,$$
@@ -281,98 +198,82 @@ def influence_on_params(
     ``influence``.
 
     Args:
-        indices: whole numbers in 0 … n − 1, shape (k,).
-        corrected: take the one-step correction; ``loss_fn`` must come from ``compose``.
+        fit: the fitted model.
+        indices: whole numbers in 0 … n − 1, shape (k,); one of them; or a mask of n truth values.
+        corrected: take the one-step correction; the loss must come from ``compose``.
 
     Returns:
-        Pytree like ``params`` with a leading axis of k (``None`` for leaves that ``select`` leaves
-        out). Rows whose solve failed are NaN; with ``corrected=True`` so are, with a warning, those
-        whose refit is not determined (leverage 1: nothing else holds some direction in place).
+        Pytree like the params with a leading axis of k (``None`` for leaves held fixed). Rows whose
+        solve failed are NaN; with ``corrected=True`` so are, with a warning, those whose refit is
+        not determined (leverage 1: nothing else holds some direction in place).
 
     Raises:
         TypeError: ``corrected=True`` for a loss that was not composed.
         ValueError: if an index is out of range; and what ``influence`` raises.
     """
+    check_arguments(fit, solver)
+    indices = trees.row_indices(indices, fit.n)
     if corrected:
-        _problem.check_composed(loss_fn)
-    problem = _problem.pose(
-        loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
-    )
-    indices = trees.row_indices(indices, problem.n)
-    chosen = _problem.some_rows(problem.point.train, indices)
-    rows = _problem.checked_gradients(problem, loss_fn, chosen, "loss_fn", problem.shift)
-    per, rows_of = 1, lambda block: _problem.some_rows(rows, block)
-    keep = lambda block, rows, x: trees.scale(1 / problem.n, x)
-    if corrected and len(indices) > 0:
-        if removal == "refit-mean":
-            l2 = trees.scale(1 - 1 / problem.n, problem.point.l2)
-            problem = problem._replace(point=problem.point._replace(l2=l2))
-        J, H_z = _output_curvature(problem.setting, problem.point.params, chosen)
-        per = 1 + H_z.shape[-1]
-        rows_of = lambda block: _with_jacobian(*_problem.some_rows((rows, J), block))
-        keep = lambda block, rows, x: _one_step(rows, x, H_z[block], problem.n)
-    with _problem.bar(len(indices), "training points", progress) as advance:
-        solved = _problem.solve_in_blocks(problem, rows_of, keep, len(indices), advance, per)
-    failed = _problem.failures(problem, solved, "training points", indices)
-    if corrected:
-        _problem.warn_of_undetermined_refits(solved.kept, failed, indices)
-    return trees.blank_rows(solved.kept, failed)
+        _check_composed(fit)
+        chosen = rows_of(fit.train, indices)
+        return fit.rows(_corrected_moves(fit, chosen, solver, indices, progress))
+    right = fit.training_gradients(indices) + np.asarray(fit.l2_gradient)
+    x, _, _ = solve_rows(fit, solver, right, "training points", progress, names=indices)
+    return fit.rows(x / fit.n)
 
 
+@configured
 def self_influence(
-    loss_fn: Loss,
-    params: PyTree,
-    train: PyTree,
+    fit: FittedModel,
     *,
     solver: Solver = CG(),  # noqa: B008
-    l2: PyTree = 0.0,
-    damping: float = 0.0,
-    removal: str = "fixed-weight",
-    curvature: str = "hessian",
-    select: Callable[[str], bool] | None = None,
-    batch_size: int | None = None,
+    corrected: bool = False,
     progress: bool = False,
 ) -> np.ndarray:
-    r"""What each training point does to its own loss: the diagonal of ``influence(train, train)``.
+    r"""What each training point does to its own loss: the diagonal of ``influence(fit, train)``.
 
     $\frac1n \nabla\ell(z_i)^\top H_d^{-1} \nabla\ell(z_i)$, never negative where $H_d$ is positive
     definite and ``removal`` is "fixed-weight". Large values mark outliers and wrong labels: points
     that the model fits by memory. n solves, in blocks; neither the n × n scores nor all solutions
-    are kept. Arguments, errors and warnings are those of ``influence``.
+    are kept. With ``corrected=True`` the move is that of ``influence_on_params``: for least squares
+    the score is divided by 1 − leverage. Errors and warnings are those of ``influence``.
 
     Returns:
         Shape (n,); NaN where a solve failed.
     """
-    problem = _problem.pose(
-        loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
-    )
-    train = problem.point.train
-    gradients_of = lambda block: _problem.checked_gradients(
-        problem, loss_fn, _problem.some_rows(train, block), "loss_fn"
-    )
-    products = lambda block, rows, x: _row_products(rows, x, problem.shift, problem.n)
-    with _problem.bar(problem.n, "training points", progress) as advance:
-        solved = _problem.solve_in_blocks(problem, gradients_of, products, problem.n, advance)
-    failed = _problem.failures(problem, solved, "training points")
-    return np.where(failed, np.nan, solved.kept).astype(solved.kept.dtype)
+    check_arguments(fit, solver)
+    if corrected:
+        _check_composed(fit)
+    own, infos, norms = [], [], []
+    with bar(fit.n, "training points", progress) as advance:
+        for block in _blocks(fit.n, solver.rows_at_once(fit.p)):
+            slopes = fit.training_gradients(block)
+            if corrected:
+                moves = _corrected_moves(fit, rows_of(fit.train, block), solver, block)
+                own.append(_dots(slopes, moves))
+            else:
+                x, info, _ = fit.solve(slopes, solver)
+                own.append(_dots(slopes + np.asarray(fit.l2_gradient), x) / fit.n)
+                infos.append(info)
+                norms.append(np.linalg.norm(slopes, axis=1))
+            advance(len(block))
+    own = np.concatenate(own)[: fit.n]
+    if corrected:
+        return own
+    info = one_verdict(_joined(infos, fit.n))
+    _solver_warnings.report(fit, solver, info, np.concatenate(norms)[: fit.n], "training points")
+    return np.where(info.status >= INDEFINITE, np.nan, own).astype(own.dtype)
 
 
+@configured
 def group_influence(
-    loss_fn: Loss,
-    params: PyTree,
-    train: PyTree,
+    fit: FittedModel,
     test: PyTree,
     groups: Sequence[Sequence[int] | np.ndarray],
     *,
     order: int | str = 1,
     solver: Solver = CG(),  # noqa: B008
-    l2: PyTree = 0.0,
-    damping: float = 0.0,
-    removal: str = "fixed-weight",
-    curvature: str = "hessian",
     test_loss_fn: Loss | None = None,
-    select: Callable[[str], bool] | None = None,
-    batch_size: int | None = None,
     progress: bool = False,
 ) -> np.ndarray:
     r"""How the prediction at each test point would change without a whole group of training points.
@@ -393,12 +294,14 @@ def group_influence(
     its own. Other arguments, errors and warnings are those of ``influence``.
 
     Args:
+        fit: the fitted model.
+        test: as for ``influence``.
         groups: for each group the indices of its members, in any number and order.
         order: 1, 2 or ``"newton"``.
 
     Returns:
-        Shape (n_test, n_groups), in the units of m, positive where the group helps; NaN in the
-        columns of groups whose solve failed.
+        Shape (n_test, n_groups), in the units of m: positive where without the group m rises; NaN
+        in the columns of groups whose solve failed.
 
     Raises:
         TypeError: an unknown ``order``; "newton" with ``LiSSA`` or ``Arnoldi``; and what
@@ -411,39 +314,37 @@ def group_influence(
         effects", NeurIPS 2019; Basu, You and Feizi, "On second-order group influence functions for
         black-box predictions", ICML 2020.
     """
-    _problem.check_name("order", order, (1, 2, "newton"))
+    _arguments.one_of("order", order, (1, 2, "newton"))
+    check_arguments(fit, solver)
     if order == "newton" and isinstance(solver, LiSSA | Arnoldi):
         raise TypeError('order="newton" takes CG(...) or Exact(), as each group has its own matrix')
-    problem = _problem.pose(
-        loss_fn, params, train, solver, l2, damping, removal, curvature, select, batch_size
-    )
-    measure = loss_fn if test_loss_fn is None else test_loss_fn
-    slopes = _test_gradients(problem, measure, _checked_test(problem, test, test_loss_fn))
-    members = _problem.members_of(groups, problem, removal)
-    with _problem.bar(len(groups), "groups", progress) as advance:
-        if order == "newton" and len(groups) > 0:
-            moves, failed = _problem.newton_moves(problem, members, advance)
-        else:
-            moves, failed = _problem.moves_of_groups(problem, members, order, advance)
-    changes = np.asarray(_products_of_rows(slopes, moves))
-    return np.where(failed, np.nan, changes).astype(changes.dtype)
+    slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, None)
+    members = _members(fit, groups)
+    g = _group_gradients(fit, members)
+    told = dict(noun="groups", progress=progress, rows="columns")
+    if order == "newton":
+        moves = _newton_moves(fit, solver, members, g, **told)
+    else:
+        moves, info, _ = solve_rows(fit, solver, g, report=order == 1, **told)
+        if order == 2 and len(members):
+            bent = np.asarray(_group_products(fit, members, np.nan_to_num(moves)))
+            more, second, _ = solve_rows(fit, solver, bent, report=False, **told)
+            moves = moves + more
+            info = SolveInfo(*(np.where(info.converged, b, a) for a, b in zip(info, second)))
+            norms = np.where(info.converged, *(np.linalg.norm(b, axis=1) for b in (bent, g)))
+            _solver_warnings.report(fit, solver, info, norms, "groups", rows="columns")
+    return slopes @ moves.T
 
 
+@configured
 def perturbation_influence(
-    loss_fn: Loss,
-    params: PyTree,
-    train: PyTree,
+    fit: FittedModel,
     test: PyTree,
     indices: np.ndarray,
     *,
     wrt: Hashable = 0,
     solver: Solver = CG(),  # noqa: B008
-    l2: PyTree = 0.0,
-    damping: float = 0.0,
-    curvature: str = "hessian",
     test_loss_fn: Loss | None = None,
-    select: Callable[[str], bool] | None = None,
-    batch_size: int | None = None,
     progress: bool = False,
 ) -> np.ndarray:
     r"""How the prediction at each test point changes with the input of a training point.
@@ -452,43 +353,43 @@ def perturbation_influence(
       -\frac1n \nabla m(z_t)^\top H_d^{-1}\, \partial_x \nabla_\theta \ell(z_i),$$
 
     the model being fitted again after the change: $\frac1n$ of Koh and Liang's
-    $\mathcal{I}_\text{pert,loss}$. A small step along it raises the test loss. One solve per test
-    point; each entry is a derivative by x of $s_t^\top\nabla_\theta\ell(z_i)$. Other arguments,
-    errors and warnings are those of ``influence``.
+    $\mathcal{I}_\text{pert,loss}$. A small step along it raises m. One solve per test point; each
+    entry is a derivative by x of $s_t^\top\nabla_\theta\ell(z_i)$. The two removals agree. Other
+    arguments, errors and warnings are those of ``influence``.
 
     Args:
-        indices: of the training points, whole numbers in 0 … n − 1, shape (k,).
+        fit: the fitted model.
+        test: as for ``influence``.
+        indices: of the training points, whole numbers in 0 … n − 1, shape (k,); one of them; or a
+            mask of n truth values.
         wrt: which part of an example is x: ``example[wrt]``, an array of floating-point numbers.
 
     Returns:
         Shape (n_test, k, \*x.shape); NaN for test points whose solve failed.
 
     Raises:
+        TypeError: a loss with a ``custom_vjp``, which has no forward derivative.
         ValueError: if an index is out of range, or that part is not there or not floating-point;
             and what ``influence`` raises.
 
     Source:
         Koh and Liang, ICML 2017, section 2.2.
     """
-    problem = _problem.pose(
-        *(loss_fn, params, train, solver, l2, damping),
-        *("fixed-weight", curvature, select, batch_size),
-    )
-    chosen = trees.take_rows(problem.point.train, trees.row_indices(indices, problem.n))
+    check_arguments(fit, solver)
+    chosen = rows_of(fit.train, trees.row_indices(indices, fit.n))
     try:
         part = chosen[wrt]
     except (KeyError, IndexError, TypeError) as error:
         raise ValueError(f"an example has no part {wrt!r}") from error
     trees.check_floating(f"train[{wrt!r}]", part)
-    measure = loss_fn if test_loss_fn is None else test_loss_fn
-    test = _checked_test(problem, test, test_loss_fn)
-    with _problem.bar(trees.num_rows(test), "test points", progress) as advance:
-        solved = _solve_for_tests(problem, measure, test, advance)
-    failed = _problem.failures(problem, solved, "test points")
-    slopes = _input_slopes(problem.setting, wrt, problem.point, solved.kept, chosen)
-    return np.asarray(trees.blank_rows(slopes, failed))
+    if not fit.has_jvp:
+        raise TypeError("the loss has a custom_vjp and no forward derivative: give it a custom_jvp")
+    slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, None)
+    s, _, _ = solve_rows(fit, solver, slopes, "test points", progress)
+    return np.asarray(_input_slopes(fit, wrt, s, chosen))
 
 
+@configured
 def tracin(
     loss_fn: Loss,
     checkpoints: PyTree,
@@ -498,7 +399,6 @@ def tracin(
     *,
     test_loss_fn: Loss | None = None,
     select: Callable[[str], bool] | None = None,
-    gradients: str = "auto",
     batch_size: int | None = None,
 ) -> np.ndarray:
     r"""How much each training point lowered the test loss on the way, step by step.
@@ -509,185 +409,392 @@ def tracin(
     so that the sum over i is, to first order, the drop of the test loss under gradient descent on
     the mean training loss, where the checkpoints are the params before each step. Where only every
     c-th is kept, give c times the step size. No matrix is solved with, the params need not be at an
-    optimum, and a score is about the path, not about a refit. It checks values, so it cannot be
-    called under ``jit``, ``vmap`` or ``grad``.
+    optimum, and a score is about the path, not about a refit.
 
     Args:
         loss_fn: ``(params, example) -> scalar``, the loss of ONE example.
         checkpoints: like the params, every leaf with a leading axis of K checkpoints.
+        train, select, batch_size: as for ``FittedModel``.
+        test, test_loss_fn: as for ``influence``.
         step_sizes: $\eta_k$, shape (K,).
-        train, test, test_loss_fn, select, gradients, batch_size: as for ``influence``.
 
     Returns:
         Shape (n_test, n), in the units of m.
 
     Raises:
-        TypeError, ValueError: as ``influence``; and if there are not K step sizes, or one is not
-            finite.
+        TypeError, ValueError: as ``FittedModel`` and ``influence``; and if there are not K step
+            sizes, or one is not finite.
 
     Source:
         Pruthi, Liu, Kale and Sundararajan, "Estimating training data influence by tracing gradient
         descent", NeurIPS 2020.
     """
-    _problem.check_name("gradients", gradients, ("on-the-fly", "kept", "auto"))
     step_sizes = np.asarray(step_sizes, float)
-    if step_sizes.shape != (trees.num_rows(checkpoints, "checkpoints"),):
+    num_checkpoints = trees.num_rows(checkpoints, "checkpoints")
+    if step_sizes.shape != (num_checkpoints,):
+        hint = "; stack a list of params leaf by leaf" if isinstance(checkpoints, list) else ""
         raise ValueError(
-            f"step_sizes must be one per checkpoint: got shape {step_sizes.shape} for "
-            f"{trees.num_rows(checkpoints)} of them"
+            f"step_sizes must be one per checkpoint: got shape {step_sizes.shape}, and leaves of "
+            f"checkpoints with {num_checkpoints} rows{hint}"
         )
-    if len(step_sizes) == 0:
+    if num_checkpoints == 0:
         raise ValueError("checkpoints must hold at least one, got none")
-    _problem.check_finite("step_sizes", step_sizes)
-    measure = loss_fn if test_loss_fn is None else test_loss_fn
-    total = np.zeros(())
+    if not np.isfinite(step_sizes).all():
+        raise ValueError("NaN or infinity in step_sizes")
+    total = 0.0
     for params, step_size in zip(trees.rows(checkpoints), step_sizes, strict=True):
-        problem = _problem.pose(
-            *(loss_fn, params, train, CG(), 0.0, 0.0, "fixed-weight", "hessian"),
-            *(select, batch_size, None, False),
+        fit = FittedModel.at(loss_fn, params, train, select=select, batch_size=batch_size)
+        slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, None)
+        products = fit.inner_products(slopes)
+        total = total + step_size / fit.n * products
+    return total.astype(products.dtype)
+
+
+@configured
+def damping_sweep(
+    fit: FittedModel,
+    test: PyTree,
+    dampings: Sequence[float] | np.ndarray,
+    *,
+    test_loss_fn: Loss | None = None,
+) -> np.ndarray:
+    r"""Scores for many dampings from one eigendecomposition: $H = Q\,\mathrm{diag}(h)\,Q^\top$.
+
+    $$\text{scores}_\delta[t, i] = \frac1n \sum_j
+      \frac{(q_j^\top \nabla m(z_t))\,(q_j^\top \nabla\ell(z_i))}{h_j + \delta}.$$
+
+    It writes H out: p² numbers and some 10 p³ operations, once, then an inner product of n × p
+    gradients for each damping. The damping of the fit is not used.
+
+    Args:
+        fit: the fitted model.
+        test, test_loss_fn: as for ``influence``.
+        dampings: $\delta$, shape (k,), at least 0.
+
+    Returns:
+        Shape (k, n_test, n). NaN where $h_j + \delta$ is not positive for all j, to rounding.
+
+    Raises:
+        ValueError: a negative damping; and what ``influence`` raises.
+    """
+    check_arguments(fit, CG())
+    dampings = np.asarray(dampings, float)
+    if dampings.ndim != 1:
+        raise ValueError(f"dampings must be numbers of shape (k,), got shape {dampings.shape}")
+    for damping in dampings:
+        _arguments.number("a damping", float(damping))
+    slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, None)
+    values, vectors = fit.eigenpairs()
+    scores = []
+    for damping in dampings:
+        shifted = values + damping
+        definite = shifted[0] > 10 * np.finfo(values.dtype).eps * np.abs(values).max()
+        s = (slopes @ vectors / (shifted if definite else np.nan)) @ vectors.T
+        scores.append(fit.inner_products(s.astype(slopes.dtype)) / fit.n)
+    return np.stack(scores) if scores else np.zeros((0, len(slopes), fit.n), slopes.dtype)
+
+
+# --------------------------------------------------------------------------------------
+# Refusals, and the sentence that says what a score is
+# --------------------------------------------------------------------------------------
+
+
+def check_arguments(fit, solver, test_loss_fn=None, measure=None):
+    """Raise ``TypeError`` where an argument is of no use."""
+    if not isinstance(fit, FittedModel):
+        raise TypeError(
+            "the first argument is the fitted model, FittedModel(loss_fn, params, train, l2=...): "
+            f"got {type(fit).__name__}"
         )
-        slopes = _test_gradients(problem, measure, _checked_test(problem, test, test_loss_fn))
-        kept = _problem.keeps(problem, gradients, trees.num_rows(test))
-        scores = _scores(problem.setting, kept, problem.point, slopes, problem.shift, problem.n)
-        total = total + step_size * np.asarray(scores)
-    return total.astype(scores.dtype)
+    if not isinstance(solver, Solver):
+        raise TypeError(
+            f"solver must be CG(...), LiSSA(...), Arnoldi(...) or Exact(), got {solver!r}"
+        )
+    if measure is not None:
+        _arguments.one_of("measure", measure, ("loss", "benefit"))
+        if test_loss_fn is None:
+            raise TypeError("measure says what test_loss_fn is: without one, m is the loss")
 
 
-def _convention(removal, curvature, damping, test_loss_fn, select):
+def _check_composed(fit):
+    if not fit.is_composed:
+        raise TypeError("corrected=True needs a loss_fn made by compose(predict, criterion)")
+
+
+def checked_test(fit, test, test_loss_fn):
+    """The test points as arrays on the device, refused where they do not suit."""
+    if test_loss_fn is None:
+        return _like_train(fit, test, "test")
+    test = trees.as_arrays("test", test)
+    trees.num_rows(test, "test")
+    return fit.placed(trees.promote(test))
+
+
+def _like_train(fit, data, name):
+    """Examples as arrays of the dtypes of the training data, refused where these are of no kin."""
+    data = trees.as_arrays(name, data)
+    trees.num_rows(data, name)
+    return fit.placed(trees.cast_rows_like(name, trees.promote(data), "train", fit.train))
+
+
+def convention(
+    fit, test_loss_fn=None, measure=None, aggregate=None, candidates=None, corrected=False
+):
+    """One sentence that says what ``scores[t, i]`` estimates."""
     refit = {
         "fixed-weight": "its term is dropped from the sum while 1/n and l2 stay (fixed-weight)",
         "refit-mean": "the mean loss of the other n - 1 is fitted with the same l2 (refit-mean)",
-    }[removal]
+    }[fit.removal]
     measured = "loss" if test_loss_fn is None else "value of test_loss_fn"
-    damped = f", as the damped (proximal) response with damping {damping:g}" if damping > 0 else ""
-    matrix = "" if curvature == "hessian" else ", with the Gauss-Newton matrix for the Hessian"
-    part = "" if select is None else ", refitting the selected params alone"
+    where = "test point t" if aggregate is None else f"the {aggregate} over all test points"
+    point = "training point i" if candidates is None else "candidate i, had it been fitted to,"
+    damped = f", as the damped (proximal) response with damping {fit.damping:g}" * (fit.damping > 0)
+    matrix = "" if fit.curvature == "hessian" else ", with the Gauss-Newton matrix for the Hessian"
+    part = ", refitting the selected params alone" * fit.selected
+    step = ", with the one-step correction" * corrected
+    kind = "loss" if test_loss_fn is None else measure
+    sign = {"loss": "positive means helpful", "benefit": "negative means helpful"}
+    meaning = sign.get(kind, "positive: without it the value rises")
     return (
-        f"scores[t, i] estimates how much the {measured} of test point t rises without training "
-        f"point i when {refit}{damped}{matrix}{part}; positive means helpful."
+        f"scores[t, i] estimates how much the {measured} of {where} rises without {point} when "
+        f"{refit}{damped}{matrix}{part}{step}; {meaning}."
     )
 
 
-def _checked_test(problem, test, test_loss_fn):
-    """The test points as arrays on the device, refused where they do not suit."""
-    trees.num_rows(test, "test")
-    mesh = problem.setting.mesh
-    test = trees.promote(test if mesh is None else sharding.replicate(mesh, test))
-    if test_loss_fn is None:
-        trees.check_like("test", test, "train", problem.point.train, skip_axes=1)
-    return test
+# --------------------------------------------------------------------------------------
+# Solves, in blocks of right-hand sides
+# --------------------------------------------------------------------------------------
 
 
-def _test_gradients(problem, measure, test):
-    name = "loss_fn" if measure is problem.setting.loss_fn else "test_loss_fn"
-    return _problem.checked_gradients(problem, measure, test, name)
+def slopes_of(fit, test, test_loss_fn=None, aggregate=None):
+    """∇m(z_t), or its mean or sum over all test points as a single row, (n_test, p)."""
+    rows = fit.gradients(test, test_loss_fn)
+    if aggregate is not None:
+        _arguments.one_of("aggregate", aggregate, ("mean", "sum"))
+        total = rows.sum(axis=0, keepdims=True)
+        rows = total / max(len(rows), 1) if aggregate == "mean" else total
+    if test_loss_fn is not None and len(rows) and not rows.any():
+        _solver_warnings.warn(
+            "the gradient of test_loss_fn is zero at all test points, and so is every score: a "
+            "count or an accuracy does not change with small moves; take a loss or a margin"
+        )
+    return rows
 
 
-def _solve_for_tests(problem, measure, test, advance, found=None):
-    rows = _test_gradients(problem, measure, test)
-    return _problem.solve_in_blocks(
-        problem,
-        lambda block: _problem.some_rows(rows, block),
-        lambda block, rows, x: x,
-        trees.num_rows(test),
-        advance,
-        found=found,
+def _blocks(m, at_once):
+    """The numbers 0 … m − 1 in blocks of one size; the last repeats m − 1 where it is short."""
+    num_blocks = max(1, -(-m // at_once))
+    size = max(1, -(-m // num_blocks))
+    return [np.minimum(np.arange(k, k + size), m - 1) for k in range(0, m, size)]
+
+
+def rows_of(data, block):
+    """The rows numbered ``block``."""
+    whole = len(block) == trees.num_rows(data) and np.array_equal(block, np.arange(len(block)))
+    return data if whole else _take_rows(data, block)
+
+
+_take_rows = compiled(trees.take_rows)
+
+
+@contextmanager
+def bar(total, noun, progress):
+    """A function to call with the number of rows that are finished; it moves a bar if wanted."""
+    if not progress:
+        yield lambda rows: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc=f"{noun} solved") as shown:
+        yield lambda rows: shown.update(min(rows, total - shown.n))
+
+
+def _joined(infos, m):
+    """The certificates of all blocks, without the repetitions at the end."""
+    return SolveInfo(*(np.concatenate(parts)[:m] for parts in zip(*infos)))
+
+
+def one_verdict(info):
+    """Where one row has proved the matrix indefinite, no row estimates a refit."""
+    if not (info.status == INDEFINITE).any():
+        return info
+    status = np.maximum(info.status, INDEFINITE)
+    lowest = np.full_like(info.min_curvature, info.min_curvature[info.status == INDEFINITE].min())
+    return info._replace(
+        converged=np.zeros_like(info.converged), min_curvature=lowest, status=status
     )
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _scores(setting, kept, point, s, shift, n):
-    """(1/n) s_t . (∇ℓ_i + shift) for all t and i, shape (n_test, n)."""
-    free, loss = _compiled.free_part(setting, point.params, setting.loss_fn)
-    flat = trees.ravel_rows(s)  # (n_test, p)
-
-    def from_gradient(z):
-        return flat @ trees.ravel(jax.grad(loss)(free, z))
-
-    def from_derivatives(z):  # along s_t, without a gradient: ∇ℓ_i is linear in the direction
-        _, along = jax.linearize(lambda free: loss(free, z), free)
-        return trees.map_rows(along, s, _DIRECTIONS_AT_ONCE)
-
-    with jax.default_matmul_precision("highest"):
-        if kept:
-            at_once = _compiled.rows_at_once(setting, free)
-            products = trees.map_rows(from_gradient, point.train, at_once, setting.shards)
-        else:
-            of_row, at_once = from_derivatives, setting.batch_size
-            products = trees.map_rows(of_row, point.train, at_once, setting.shards)
-        constant = flat @ trees.ravel(shift)  # (n_test,)
-    scores = ((products + constant).T / n).astype(flat.dtype)
-    return sharding.gathered(setting.mesh, scores)
-
-
-@jax.jit
-def _row_products(rows, x, shift, n):
-    """(1/n) (row + shift) . x, row by row."""
-    return jax.vmap(lambda row, x: trees.vdot(trees.add(row, shift), x) / n)(rows, x)
+def solve_rows(fit, solver, B, noun, progress=False, *, names=None, report=True, rows="rows"):
+    """x with H_d x = b for each row b, NaN where that failed; certificates; x of LiSSA's runs."""
+    m = len(B)
+    if m == 0:
+        empty = np.zeros(0, fit.theta.dtype)
+        kinds = dict(converged=bool, num_steps=np.int32, status=np.int32)
+        info = SolveInfo(*(empty.astype(kinds.get(k, empty.dtype)) for k in SolveInfo._fields))
+        return np.zeros((0, fit.p), fit.theta.dtype), info, None
+    found = []
+    with bar(m, noun, progress) as advance:
+        for block in _blocks(m, solver.rows_at_once(fit.p)):
+            found.append(fit.solve(B[block], solver))
+            advance(len(block))
+    info = one_verdict(_joined([part.info for part in found], m))
+    if report:
+        norms = np.linalg.norm(B, axis=1)
+        _solver_warnings.report(fit, solver, info, norms, noun, names, rows)
+    x = np.concatenate([part.x for part in found])[:m]
+    x = blanked(x, info)
+    runs = None
+    if found[0].runs is not None and found[0].runs.shape[0] > 1:
+        runs = np.concatenate([part.runs for part in found], axis=1)[:, :m]
+    return x, info, runs
 
 
-@jax.jit
-def _products_of_rows(x, y):
-    """x_t . y_j for all pairs of rows."""
-    return jnp.matmul(trees.ravel_rows(x), trees.ravel_rows(y).T, precision="highest")
+def blanked(rows, info):
+    """The rows with NaN in those whose solve failed."""
+    return np.where((info.status >= INDEFINITE)[:, None], np.nan, rows).astype(rows.dtype)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _input_slopes(setting, wrt, point, s, chosen):
-    """-(1/n) of the derivative of s_t . ∇ℓ_i by a part of z_i, for all t and chosen i."""
-    free, loss = _compiled.free_part(setting, point.params, setting.loss_fn)
+def _standard_error(fit, runs, candidates):
+    """Of the mean of the scores of LiSSA's runs, which are independent, (n_test, m)."""
+    num_runs, n_test, p = runs.shape
+    of_runs = fit.inner_products(runs.reshape(-1, p).astype(fit.theta.dtype), candidates)
+    of_runs = of_runs.reshape(num_runs, n_test, -1) / fit.n
+    return of_runs.std(axis=0, ddof=1) / num_runs**0.5
+
+
+def _dots(a, b):
+    """The inner product of each row of a with the same row of b."""
+    return np.einsum("ij,ij->i", a, b)
+
+
+# --------------------------------------------------------------------------------------
+# The one-step correction
+# --------------------------------------------------------------------------------------
+
+
+def _corrected_moves(fit, chosen, solver, names=None, progress=False):
+    """Δθ of ``influence_on_params(corrected=True)`` for each chosen example, (k, p), NumPy."""
+    k = trees.num_rows(chosen)
+    if k == 0:
+        return np.zeros((0, fit.p), fit.theta.dtype)
+    g = fit.gradients(chosen, name="train") + np.asarray(fit.l2_gradient)
+    rest = fit.with_less_l2() if fit.removal == "refit-mean" else fit
+    J, H_z = _output_curvature(rest, chosen)  # (k, outputs, p), (k, outputs, outputs)
+    per = 1 + H_z.shape[-1]
+    right = np.concatenate([g[:, None], np.asarray(J)], axis=1).reshape(k * per, fit.p)
+    x, info, _ = solve_rows(rest, solver, right, "training points", progress, report=False)
+    moves = np.asarray(_without_example(J, x.reshape(k, per, -1), H_z / fit.n)) / fit.n
+    norms = np.linalg.norm(right, axis=1)
+    names = np.arange(k) if names is None else np.asarray(names)
+    worst = _worst(info, norms, per)
+    info, norms = SolveInfo(*(a[worst] for a in info)), norms[worst]
+    _solver_warnings.report(rest, solver, info, norms, "training points", names)
+    failed = info.status >= INDEFINITE
+    lost = ~np.isfinite(moves).all(axis=1) & ~failed
+    if lost.any():
+        some = _solver_warnings.some("training points", names[lost])
+        _solver_warnings.warn(
+            f"{some}: without them the fit is not determined (leverage 1), and their rows are NaN"
+        )
+    return np.where(failed[:, None], np.nan, moves).astype(moves.dtype)
+
+
+def _worst(info, norms, per):
+    """Of each ``per`` consecutive solves the one with the worst status, then residual."""
+    relative = info.residual_norm / np.where(norms > 0, norms, 1)
+    rank = info.status + np.nan_to_num(relative / (1 + relative), nan=0.99)
+    return rank.reshape(-1, per).argmax(axis=1) + per * np.arange(len(rank) // per)
+
+
+@compiled
+def _output_curvature(fit, chosen):
+    """J_i, (k, outputs, p), and H_z, (k, outputs, outputs), of each chosen example."""
+    predict, criterion = fit.loss_fn.predict, fit.loss_fn.criterion
+
+    def of_example(example):
+        x, y = example
+        outputs = lambda theta: jnp.ravel(predict(fit.params(theta), x))
+        shape = jax.eval_shape(predict, fit.params(fit.theta), x).shape
+        of_outputs = lambda z: criterion(z.reshape(shape), y)
+        return jax.jacrev(outputs)(fit.theta), jax.hessian(of_outputs)(outputs(fit.theta))
+
+    return fit.gathered(trees.map_rows(of_example, chosen, fit.gradients_at_once))
+
+
+@compiled
+def _without_example(J, solved, C):
+    """(A - J^T C J)^-1 g from A^-1 g and A^-1 J^T, for each example (Woodbury)."""
+
+    def one(J, solved, C):
+        u, V = solved[0], solved[1:]
+        inner = jnp.eye(len(C), dtype=C.dtype) - C @ (J @ V.T)
+        smallest = jnp.linalg.svd(inner, compute_uv=False)[-1]
+        determined = smallest > 10 * default_tol(C.dtype)  # else 1 - leverage is a rounding error
+        return jnp.where(determined, u + jnp.linalg.solve(inner, C @ (J @ u)) @ V, jnp.nan)
+
+    return jax.vmap(one)(J, solved, C)
+
+
+# --------------------------------------------------------------------------------------
+# Groups, and inputs
+# --------------------------------------------------------------------------------------
+
+
+def _members(fit, groups):
+    """1 for a member and 0 for the others, (n_groups, n), refused where an index cannot be."""
+    members = np.zeros((len(groups), fit.n), fit.theta.dtype)
+    for row, group in zip(members, groups, strict=True):
+        indices = trees.row_indices(group, fit.n)
+        row[indices] = 1
+        if row.sum() < len(indices):
+            raise ValueError("an index stands twice in one group")
+        if fit.removal == "refit-mean" and len(indices) == fit.n:
+            raise ValueError("a group of all training points leaves nothing to fit (refit-mean)")
+    return members
+
+
+def _group_gradients(fit, members):
+    """g_U = (1/n) Σ_U (∇ℓ_i + l2_gradient), (n_groups, p)."""
+    share = members.sum(axis=1, keepdims=True) / fit.n * np.asarray(fit.l2_gradient)
+    return fit.sums_of_gradients(members) / fit.n + share.astype(members.dtype)
+
+
+@compiled
+def _group_products(fit, members, x):
+    """H_U x_U for each group, (n_groups, p)."""
+    of_group = lambda row: fit.of_group(row[0]).hessian_product()(row[1])
+    return fit.gathered(jax.lax.map(of_group, (members, x)))
+
+
+def _newton_moves(fit, solver, members, g, noun, progress, rows):
+    """(H_d - H_U)^-1 g_U, group by group, (n_groups, p)."""
+    if not len(members):
+        return np.zeros((0, fit.p), fit.theta.dtype)
+    found = []
+    with bar(len(members), noun, progress) as advance:
+        for member, row in zip(members, g):
+            found.append(fit.without_group(member).solve(row[None], solver))
+            advance(1)
+    info = _joined([part.info for part in found], len(members))
+    rest = fit.without_group(members[info.min_curvature.argmin()])  # of which a warning speaks
+    _solver_warnings.report(rest, solver, info, np.linalg.norm(g, axis=1), noun, None, rows)
+    moves = np.concatenate([part.x for part in found])
+    return np.where((info.status >= INDEFINITE)[:, None], np.nan, moves).astype(moves.dtype)
+
+
+@partial(compiled, static_argnames="wrt")
+def _input_slopes(fit, wrt, s, chosen):
+    """-(1/n) of the derivative of s_t · ∇ℓ_i by a part of z_i, for all t and chosen i."""
 
     def of_pair(s, z):
         part = z[wrt]
         changed = lambda x: jax.tree.map(
             lambda leaf: x if leaf is part else leaf, z, is_leaf=lambda leaf: leaf is part
         )
-        along = lambda x: jax.jvp(lambda free: loss(free, changed(x)), (free,), (s,))[1]
-        return jax.grad(along)(part)
+        loss = lambda x: lambda theta: fit.loss(theta, changed(x))
+        along = lambda x: jax.jvp(loss(x), (fit.theta,), (s,))[1]
+        return jax.grad(along)(part) / -fit.n
 
-    with jax.default_matmul_precision("highest"):
-        of_test = lambda s: jax.vmap(lambda z: of_pair(s, z))(chosen)
-        slopes = trees.map_rows(of_test, s, _DIRECTIONS_AT_ONCE)
-    return trees.scale(-1 / trees.num_rows(point.train), slopes)
-
-
-@partial(jax.jit, static_argnums=0)
-def _output_curvature(setting, params, chosen):
-    """J_i, rows of outputs (n, k, ...) like params, and H_z (n, k, k), for each chosen example."""
-    free, loss = _compiled.free_part(setting, params, setting.loss_fn)
-
-    def of_example(example):
-        x, y = example
-        flat = lambda free: jnp.ravel(loss.predict(free, x))
-        shape = jax.eval_shape(loss.predict, free, x).shape
-        criterion = lambda z: loss.criterion(z.reshape(shape), y)
-        return jax.jacrev(flat)(free), jax.hessian(criterion)(flat(free))
-
-    with jax.default_matmul_precision("highest"):
-        return trees.map_rows(of_example, chosen, _compiled.rows_at_once(setting, free))
-
-
-@jax.jit
-def _with_jacobian(rows, J):
-    """Each right-hand side in front of the k rows of its J, (n (1 + k), ...)."""
-    join = lambda row, J: jnp.concatenate([row[:, None], J], axis=1)
-    joined = jax.tree.map(join, rows, J)
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), joined)
-
-
-@jax.jit
-def _one_step(rows, x, H_z, n):
-    """(A - U^T C U)^-1 g / n with C = H_z / n, by Woodbury from A^-1 g and A^-1 U^T."""
-    like, k = trees.take_rows(rows, 0), H_z.shape[-1]
-    blocks = lambda rows: trees.ravel_rows(rows).reshape(-1, 1 + k, trees.size(like))
-
-    def step(U, solved, C):
-        u, V = solved[0], solved[1:]  # A^-1 g, (p,), and A^-1 U^T, (k, p)
-        inner = jnp.eye(k, dtype=C.dtype) - C @ (U @ V.T)
-        smallest = jnp.linalg.svd(inner, compute_uv=False)[-1]
-        determined = smallest > 10 * default_tol(like)  # else 1 - leverage is a rounding error
-        move = (u + jnp.linalg.solve(inner, C @ (U @ u)) @ V) / n
-        return jnp.where(determined, move, jnp.nan)
-
-    with jax.default_matmul_precision("highest"):
-        return trees.unravel_rows(jax.vmap(step)(blocks(rows)[:, 1:], blocks(x), H_z / n), like)
+    of_test = lambda s: jax.vmap(lambda z: of_pair(s, z))(chosen)
+    return fit.gathered(trees.map_rows(of_test, s, 8))

@@ -191,8 +191,9 @@ def num_rows(data: PyTree, name: str = "data") -> int:
     first, n = "", -1
     for path, leaf in paths:
         here = name + jax.tree_util.keystr(path)
-        if jnp.ndim(leaf) == 0:
-            raise ValueError(f"{here} is a scalar, expected a leading axis of examples")
+        if np.ndim(leaf) == 0:
+            hint = "; a list is read as a tree: stack it into an array" if _has_list(data) else ""
+            raise ValueError(f"{here} is a scalar, expected a leading axis of examples{hint}")
         if n < 0:
             first, n = here, len(leaf)
         if len(leaf) != n:
@@ -200,16 +201,45 @@ def num_rows(data: PyTree, name: str = "data") -> int:
     return n
 
 
-def row_indices(indices: Any, n: int) -> np.ndarray:
-    """``indices`` as an integer array of shape (k,).
+def _has_list(data):
+    if isinstance(data, dict):
+        data = list(data.values())
+        return any(map(_has_list, data))
+    return isinstance(data, list) or (isinstance(data, tuple) and any(map(_has_list, data)))
+
+
+def as_arrays(name: str, x: PyTree) -> PyTree:
+    """``x`` with every leaf an array that JAX can hold; numbers of the other byte order are turned.
 
     Raises:
-        ValueError: if they are no whole numbers, or one is not among the rows 0 … n − 1.
+        ValueError: naming the leaf and its dtype, where it holds neither numbers nor truth values.
     """
-    indices = np.asarray(indices)
+
+    def convert(path, leaf):
+        if isinstance(leaf, jax.Array):
+            return leaf
+        leaf = np.asarray(leaf)
+        if not jax.dtypes.issubdtype(leaf.dtype, np.number) and leaf.dtype != bool:
+            here = name + jax.tree_util.keystr(path)
+            raise ValueError(f"{here} has dtype {leaf.dtype}, expected numbers or truth values")
+        return leaf if leaf.dtype.isnative else leaf.astype(leaf.dtype.newbyteorder("="))
+
+    return jax.tree_util.tree_map_with_path(convert, x)
+
+
+def row_indices(indices: Any, n: int) -> np.ndarray:
+    """``indices`` as an integer array of shape (k,): numbers, one number, or a mask of n rows.
+
+    Raises:
+        ValueError: if they are neither, or one is not among the rows 0 … n − 1.
+    """
+    indices = np.atleast_1d(np.asarray(indices))
+    if indices.dtype == bool and indices.shape == (n,):
+        return np.flatnonzero(indices)
     whole = np.issubdtype(indices.dtype, np.integer) or indices.size == 0
     if indices.ndim != 1 or not whole:
-        raise ValueError(f"indices must be whole numbers of shape (k,), got {indices!r}")
+        got = f"{indices.dtype} of shape {indices.shape}"
+        raise ValueError(f"indices must be whole numbers, (k,), or a mask, ({n},): got {got}")
     if indices.size and not 0 <= indices.min() <= indices.max() < n:
         got = f"{indices.min()} to {indices.max()}"
         raise ValueError(f"indices must lie in 0 to {n - 1}, got {got}")
@@ -273,11 +303,32 @@ def map_rows(
         return jax.tree.map(lambda leaf: leaf[None], f(take_rows(data, 0)))
     if batch_size is None or batch_size * shards >= n:
         return jax.vmap(f)(data)
-    if shards == 1:
-        return jax.lax.map(f, data, batch_size=batch_size)
-    parts = jax.tree.map(lambda leaf: leaf.reshape(shards, n // shards, *leaf.shape[1:]), data)
-    of_parts = jax.vmap(lambda rows: jax.lax.map(f, rows, batch_size=batch_size))(parts)
-    return jax.tree.map(lambda leaf: leaf.reshape(n, *leaf.shape[2:]), of_parts)
+    blocks = in_blocks(data, batch_size, shards)
+    of_blocks = jax.lax.map(jax.vmap(f), blocks)
+    return jax.tree.map(lambda leaf: _out_of_blocks(leaf, n, shards), of_blocks)
+
+
+def in_blocks(data: PyTree, size: int, shards: int = 1) -> PyTree:
+    """The rows in blocks of ``size`` of each shard: leaves (num_blocks, shards * size, ...).
+
+    The last block is filled up with its last row, so that all have one shape.
+    """
+
+    def cut(leaf):
+        leaf = leaf.reshape(shards, -1, *leaf.shape[1:])
+        missing = -leaf.shape[1] % size
+        leaf = jnp.concatenate([leaf, jnp.repeat(leaf[:, -1:], missing, axis=1)], axis=1)
+        leaf = jnp.swapaxes(leaf.reshape(shards, -1, size, *leaf.shape[2:]), 0, 1)
+        return leaf.reshape(leaf.shape[0], -1, *leaf.shape[3:])
+
+    return jax.tree.map(cut, data)
+
+
+def _out_of_blocks(leaf, n, shards):
+    """The inverse of ``in_blocks``, without what filled up the last one."""
+    leaf = jnp.swapaxes(leaf.reshape(leaf.shape[0], shards, -1, *leaf.shape[2:]), 0, 1)
+    leaf = leaf.reshape(shards, -1, *leaf.shape[3:])[:, : n // shards]
+    return leaf.reshape(n, *leaf.shape[2:])
 
 
 def weighted_sum(values: jax.Array, weights: jax.Array | None) -> jax.Array:
@@ -483,3 +534,34 @@ def unpack(structure: str, leaves: list[np.ndarray]) -> PyTree:
         return (list if kind == "list" else tuple)(build(child) for child in children)
 
     return build(json.loads(structure))
+
+
+def cast_rows_like(name: str, x: PyTree, like_name: str, like: PyTree) -> PyTree:
+    """Rows ``x`` in the structure and dtypes of the rows ``like``, or a refusal that names both.
+
+    Integers of one width pass for those of another, floats likewise, and a named tuple for a tuple.
+    """
+    plain = lambda tree: jax.tree.structure(_without_names(tree))
+    if plain(x) == plain(like):
+        x = jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(x))
+    kind = lambda leaf: (
+        jax.dtypes.issubdtype(leaf.dtype, np.integer)
+        + 2 * jax.dtypes.issubdtype(leaf.dtype, np.floating)
+    )
+
+    def cast(a, b):
+        return a.astype(b.dtype) if a.dtype != b.dtype and kind(a) == kind(b) > 0 else a
+
+    if jax.tree.structure(x) == jax.tree.structure(like):
+        x = jax.tree.map(cast, x, like)
+    check_like(name, x, like_name, like, skip_axes=1)
+    return x
+
+
+def _without_names(tree):
+    """The tree with plain tuples in place of named ones."""
+    if isinstance(tree, tuple):
+        return tuple(map(_without_names, tree))
+    if isinstance(tree, list):
+        return list(map(_without_names, tree))
+    return {k: _without_names(v) for k, v in tree.items()} if isinstance(tree, dict) else tree

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from course_utils import _cache, trees
+from course_utils._files import write_whole
 from course_utils.solvers import SolveInfo
 
 PyTree = Any
@@ -19,14 +19,18 @@ class Influence:
     """Influence scores, and what is needed in order to trust them.
 
     Attributes:
-        scores: (n_test, n_train); rows whose solve failed are NaN. Where a ``cache_dir`` was given
-            they are mapped from its file, read-only.
+        scores: (n_test, n); rows whose solve failed are NaN. From ``influence_on_disk`` they are
+            mapped from a file, read-only.
         s_test: the solutions H_d⁻¹∇m(z_t), a pytree like the params with a leading axis of n_test;
-            ``None`` where a ``cache_dir`` was given, for there scores alone are kept.
+            ``None`` from ``influence_on_disk``, which keeps scores alone.
         info: the certificate of each solve, ``SolveInfo`` of arrays (n_test,).
         convention: one sentence saying what a score estimates.
         seconds: wall time of each test point, (n_test,): that of its block, divided equally, with
-            compilation where there was one. NaN where the scores were read from a cache.
+            compilation where there was one. NaN where the scores were read from disk.
+        measure: what the scores speak of: ``"loss"``, the lower the better; ``"benefit"``, the
+            higher; ``None`` where nobody has said.
+        standard_error: of each score, over the runs of ``LiSSA(num_samples=…)``, (n_test, n):
+            their noise and not their bias. ``None`` for other solvers, and for one run.
     """
 
     scores: np.ndarray
@@ -34,24 +38,43 @@ class Influence:
     info: SolveInfo
     convention: str
     seconds: np.ndarray
+    measure: str | None = "loss"
+    standard_error: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        states = ", ".join(sorted(set(np.atleast_1d(self.info.describe()))))
+        return (
+            f"Influence of {self.scores.shape[1]} examples on {self.scores.shape[0]}; solves: "
+            f"{states}.\n{self.convention}"
+        )
 
     def helpful(self, k: int) -> np.ndarray:
-        """The k training points whose removal would raise the test loss most, most helpful first.
+        """The k training points whose removal would do most harm, most helpful first.
 
-        Integers (n_test, min(k, n)); equal scores in the order of their indices; −1 in rows of NaN.
+        It would raise a loss most, or lower a benefit. Integers (n_test, min(k, n)); equal scores
+        in the order of their indices; −1 in rows of NaN.
+
+        Raises:
+            ValueError: if k is negative, or nobody has said what is measured.
         """
         return self._ranked(k, -1)
 
     def harmful(self, k: int) -> np.ndarray:
-        """The k training points whose removal would lower the test loss most, most harmful first.
+        """The k training points whose removal would do most good, most harmful first.
 
-        Integers (n_test, min(k, n)); equal scores in the order of their indices; −1 in rows of NaN.
+        It would lower a loss most, or raise a benefit. Otherwise as ``helpful``.
         """
         return self._ranked(k, 1)
 
     def _ranked(self, k, sign):
         if k < 0:
             raise ValueError(f"k must not be negative, got {k}")
+        if self.measure is None:
+            raise ValueError(
+                "whether more of test_loss_fn is good or bad nobody has said: call influence with "
+                "measure='loss' or measure='benefit'"
+            )
+        sign = -sign if self.measure == "benefit" else sign
         n_test, n = self.scores.shape
         order = np.empty((n_test, min(k, n)), dtype=int)
         for t, scores in enumerate(self.scores):  # one by one: they may lie on disk
@@ -100,46 +123,7 @@ class Influence:
                 put(f'{"," if t else ""}\n"{t}": {json.dumps(point, allow_nan=False)}')
             put("\n}}\n")
 
-        _cache.write_whole(Path(path), write)
-
-    def save(self, path: str | Path) -> None:
-        """Write everything to one ``.npz`` file, without pickle.
-
-        Raises:
-            TypeError: if the params have containers other than dicts, lists and tuples.
-        """
-        structure, leaves = trees.pack(self.s_test)
-        arrays: dict[str, Any] = {f"leaf_{i}": leaf for i, leaf in enumerate(leaves)}
-        arrays |= {f"info_{name}": value for name, value in self.info._asdict().items()}
-        with open(path, "wb") as file:
-            np.savez(
-                file,
-                scores=self.scores,
-                convention=np.array(self.convention),
-                seconds=self.seconds,
-                structure=np.array(structure),
-                **arrays,
-            )
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Influence":
-        """Read what ``save`` has written; the arrays are NumPy's.
-
-        Raises:
-            ValueError: if ``save`` did not write it.
-        """
-        try:
-            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                count = sum(name.startswith("leaf_") for name in file)
-                leaves = [file[f"leaf_{i}"] for i in range(count)]
-                info = SolveInfo(*(file[f"info_{name}"] for name in SolveInfo._fields))
-                s_test = trees.unpack(str(file["structure"]), leaves)
-                convention = str(file["convention"])
-                return cls(file["scores"], s_test, info, convention, file["seconds"])
-        except OSError:
-            raise
-        except Exception as error:
-            raise ValueError(f"{path} was not written by Influence.save") from error
+        write_whole(Path(path), write)
 
 
 def _smallest(x, k):

@@ -1,28 +1,151 @@
 """What an estimate of influence is worth: refit without points, and compare.
 
-NumPy on the host, around the refits that you give: not to be called under ``jit``, ``vmap`` or
-``grad``.
+On the host, around refits: not to be called under ``jit``, ``vmap`` or ``grad``.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from course_utils import trees
+from course_utils import _arguments, trees
+from course_utils._arguments import configured
+from course_utils._compiled import compiled
+from course_utils.fitted_model import FittedModel
+from course_utils.training import MinimizeInfo, minimize
 
 PyTree = Any
+Fit = Callable[[np.ndarray], PyTree]
 
 _BOOTSTRAPS = 200  # redraws of the subsets, for a standard error
+_NUMBERS_AT_ONCE = 2**24  # of Hessians, in refits that run together
+
+
+@configured
+def retrain(
+    fit: FittedModel, weights: np.ndarray, *, maxiter: int | None = None
+) -> tuple[PyTree, MinimizeInfo]:
+    r"""Fit again with other weights of the training examples, from the fit as it is.
+
+    For each row w of the weights a minimum of
+    $\frac1n \sum_i w_i\,\ell(z_i, \theta) + \frac\lambda2\lVert\theta\rVert^2$, with the division
+    by n whatever the weights are; many at once, by Newton's method up to p = 1,000 and by L-BFGS
+    beyond. The damping of the fit plays no part.
+
+    Args:
+        fit: the fitted model.
+        weights: at least 0, shape (k, n).
+        maxiter: the largest number of steps; as for ``training.minimize``.
+
+    Returns:
+        Params with a leading axis of k, all leaves; and a ``MinimizeInfo`` of arrays (k,). It never
+        warns: look at ``converged``.
+
+    Raises:
+        ValueError: if the weights are not (k, n), finite and at least 0.
+    """
+    weights = np.asarray(weights, fit.theta.dtype)
+    if weights.ndim != 2 or weights.shape[1] != fit.n:
+        raise ValueError(f"weights must have shape (k, {fit.n}), got {weights.shape}")
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError("weights must be finite and at least 0")
+    theta, info = jax.device_get(_retrained(fit, jnp.asarray(weights), maxiter))
+    return jax.vmap(fit.params)(jnp.asarray(theta)), MinimizeInfo(*info)
+
+
+@partial(compiled, static_argnames="maxiter")
+def _retrained(fit, weights, maxiter):
+    def one(w):
+        risk = lambda theta: w @ fit.losses(theta, fit.examples) / fit.n
+        penalised = lambda theta: risk(theta) + 0.5 * jnp.sum(fit.l2 * theta**2)
+        return minimize(penalised, fit.theta, method=_method(fit), maxiter=maxiter)
+
+    at_once = max(1, _NUMBERS_AT_ONCE // _size(fit))
+    return fit.gathered(trees.map_rows(one, weights, at_once))
+
+
+def _method(fit):
+    return "newton" if fit.p <= 1000 else "lbfgs"
+
+
+def _size(fit):
+    return fit.p**2 if _method(fit) == "newton" else 20 * fit.p
+
+
+@configured
+def proximal_refit(
+    fit: FittedModel, indices: np.ndarray, *, maxiter: int | None = None
+) -> tuple[PyTree, MinimizeInfo]:
+    r"""What influence with ``curvature="ggn"`` and damping $\delta$ estimates, where no optimum is.
+
+    For each training point j a minimum of the proximal Bregman objective around the params
+    $\theta_s$ of the fit, which need not be an optimum,
+
+    $$Q_j(\theta) = \frac1n \sum_i D_i(\theta) - \frac1n \ell_j(\theta) +
+      \frac{\lambda + \delta}2 \lVert\theta - \theta_s\rVert^2, \qquad
+      D_i = \ell_i(z) - \ell_i(z_s) - \nabla_z\ell_i(z_s)^\top (z - z_s),$$
+
+    with the outputs $z$ at $\theta$ and $z_s$ at $\theta_s$. It takes the point out while all
+    outputs stay where they are, as far as they can. To first order the minimum is
+    $\theta_s + \frac1n (G + (\lambda + \delta) I)^{-1} \nabla\ell_j$, which is
+    ``influence_on_params``.
+
+    Args:
+        fit: the fitted model, its loss from ``compose``.
+        indices: of the training points, as for ``influence_on_params``.
+        maxiter: the largest number of steps; as for ``training.minimize``.
+
+    Returns:
+        Params with a leading axis of k, all leaves; and a ``MinimizeInfo`` of arrays (k,).
+
+    Raises:
+        TypeError: for a loss that was not composed.
+        ValueError: if an index is out of range.
+
+    Source:
+        Bae, Ng, Lo, Ghassemi and Grosse, "If influence functions are the answer, then what is the
+        question?", NeurIPS 2022.
+    """
+    if not fit.is_composed:
+        raise TypeError("proximal_refit needs a loss_fn made by compose(predict, criterion)")
+    indices = jnp.asarray(trees.row_indices(indices, fit.n))
+    theta, info = jax.device_get(_proximal(fit, indices, maxiter))
+    return jax.vmap(fit.params)(jnp.asarray(theta)), MinimizeInfo(*info)
+
+
+@partial(compiled, static_argnames="maxiter")
+def _proximal(fit, indices, maxiter):
+    predict, criterion = fit.loss_fn.predict, fit.loss_fn.criterion
+    x, y = fit.examples
+    outputs = lambda theta: jax.vmap(partial(predict, fit.params(theta)))(x)
+    z_s = outputs(fit.theta)
+    slope_s = jax.vmap(jax.grad(criterion))(z_s, y)
+    losses = lambda z: jax.vmap(criterion)(z, y)
+
+    def one(j):
+        def Q(theta):
+            z, step = outputs(theta), theta - fit.theta
+            along = jnp.sum((slope_s * (z - z_s)).reshape(fit.n, -1), axis=1)
+            D = losses(z) - losses(z_s) - along
+            strength = fit.l2 + fit.damping
+            return jnp.mean(D) - losses(z)[j] / fit.n + 0.5 * jnp.sum(strength * step**2)
+
+        return minimize(Q, fit.theta, method=_method(fit), maxiter=maxiter)
+
+    at_once = max(1, _NUMBERS_AT_ONCE // _size(fit))
+    return fit.gathered(trees.map_rows(one, indices, at_once))
 
 
 def leave_one_out(
-    fit: Callable[[np.ndarray], PyTree],
+    fit: Fit | FittedModel,
     measure: Callable[[PyTree], np.ndarray],
-    n: int,
-    indices: Sequence[int] | np.ndarray,
+    n: int | None = None,
+    indices: Sequence[int] | np.ndarray = (),
     *,
-    removal: str,
+    removal: str | None = None,
 ) -> np.ndarray:
     r"""The real change of what is measured when the model is fitted again without one point.
 
@@ -38,13 +161,15 @@ def leave_one_out(
     is not.
 
     Args:
-        fit: ``weights -> params``, weights being a NumPy array of floats, shape (n,). It is called
+        fit: a ``FittedModel``, which is fitted again by ``retrain``, many fits at once; or
+            ``weights -> params``, weights being a NumPy array of floats, shape (n,). That is called
             k + 1 times: with ``jax.jit`` around it, it compiles once.
         measure: ``params -> array``, such as the losses of all test points, shape (n_test,).
-        n: number of training examples.
+        n: number of training examples; a ``FittedModel`` knows it.
         indices: which points to leave out, each in its turn: whole numbers in 0 … n − 1, shape
             (k,).
-        removal: ``"fixed-weight"`` or ``"refit-mean"``; there is no default, because they differ.
+        removal: ``"fixed-weight"`` or ``"refit-mean"``; that of a ``FittedModel``. For a function
+            there is no default, because they differ.
 
     Returns:
         Shape (*measured shape, k), such as (n_test, k).
@@ -54,16 +179,15 @@ def leave_one_out(
         ValueError: if an index is out of range, n is below 2 with "refit-mean" (1 with the other),
             or a measured value is not finite.
     """
-    _check_removal(removal, n)
+    n, removal = _n_and_removal(fit, n, removal)
     indices = trees.row_indices(indices, n)
-    before = _measured(fit, measure, np.ones(n), "the fit with all points")
-    changes = np.zeros((*before.shape, len(indices)), before.dtype)
-    for column, i in enumerate(indices):
-        weights = np.full(n, n / (n - 1) if removal == "refit-mean" else 1.0)
-        weights[i] = 0.0
-        without = _measured(fit, measure, weights, f"the fit without point {i}")
-        changes[..., column] = without - before
-    return changes
+    weights = np.full((len(indices) + 1, n), n / (n - 1) if removal == "refit-mean" else 1.0)
+    weights[0] = 1.0
+    weights[1 + np.arange(len(indices)), indices] = 0.0
+    names = ["the fit with all points", *(f"the fit without point {i}" for i in indices)]
+    before, *without = _fits_measured(fit, measure, weights, names)
+    changes = [after - before for after in without]
+    return np.stack(changes, axis=-1) if changes else np.zeros((*before.shape, 0), before.dtype)
 
 
 class SubsetRefits(NamedTuple):
@@ -79,11 +203,11 @@ class SubsetRefits(NamedTuple):
 
 
 def refit_on_subsets(
-    fit: Callable[[np.ndarray], PyTree],
+    fit: Fit | FittedModel,
     measure: Callable[[PyTree], np.ndarray],
-    n: int,
+    n: int | None = None,
     *,
-    removal: str,
+    removal: str | None = None,
     fraction: float = 0.5,
     num_subsets: int = 64,
     seed: int = 0,
@@ -107,7 +231,7 @@ def refit_on_subsets(
         TypeError: if ``removal`` is unknown.
         ValueError: if a number is out of its range, or a measured value is not finite.
     """
-    _check_removal(removal, n)
+    n, removal = _n_and_removal(fit, n, removal)
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
     if num_subsets < 2 or n < 2:
@@ -116,7 +240,8 @@ def refit_on_subsets(
     order = np.random.default_rng(seed).random((num_subsets, n)).argsort(axis=1)
     kept = order < m
     weight = n / m if removal == "refit-mean" else 1.0
-    measured = [_measured(fit, measure, weight * row, f"fit {j}") for j, row in enumerate(kept)]
+    names = [f"fit {j}" for j in range(num_subsets)]
+    measured = _fits_measured(fit, measure, weight * kept, names)
     return SubsetRefits(kept, np.stack(measured))
 
 
@@ -226,9 +351,9 @@ def check_influence(predicted: np.ndarray, real: np.ndarray) -> Agreement:
     $$\text{predicted}_i \approx \text{intercept} + \text{slope} \cdot \text{real}_i$$
 
     by least squares over the training points i. The four numbers answer different questions: the
-    two correlations are blind to a factor and to a constant, which is what the 1/n, the damping and
-    the two removals differ by. So a solver that is 3 percent wrong, or the wrong removal, can show
-    a correlation of 0.99. Over points that were chosen because their influence is large,
+    two correlations are blind to a factor and to a constant, which is what the 1/n and the two
+    removals differ by (a damping differs by neither). So a solver that is 3 percent wrong, or the
+    wrong removal, can show a correlation of 0.99. Over points that were chosen because their influence is large,
     correlations look better than over all: take all where refits are cheap.
 
     Args:
@@ -279,11 +404,29 @@ def _deviations(x):
     return _Deviations(mean, size, unit / np.where(size > 0, size, 1)[..., None])
 
 
-def _check_removal(removal, n):
-    if removal not in ("fixed-weight", "refit-mean"):
-        raise TypeError(f"removal must be 'fixed-weight' or 'refit-mean', got {removal!r}")
+def _n_and_removal(fit, n, removal):
+    """Those of a ``FittedModel`` where it is one; refused where they do not suit."""
+    if isinstance(fit, FittedModel):
+        n, removal = fit.n, fit.removal if removal is None else removal
+    elif not callable(fit) or n is None:
+        raise TypeError(f"fit must be a FittedModel, or a function with n: got {fit!r}, n = {n}")
+    _arguments.one_of("removal", removal, ("fixed-weight", "refit-mean"))
     if n < 1 + (removal == "refit-mean"):
         raise ValueError(f"{removal!r} needs more training examples, got n = {n}")
+    return n, removal
+
+
+def _fits_measured(fit, measure, weights, names):
+    """What is measured of the fit with each row of the weights."""
+    if isinstance(fit, FittedModel):
+        rows, info = retrain(fit, weights)
+        for name, converged in zip(names, info.converged):
+            if not converged:
+                raise ValueError(f"{name} has not reached an optimum: pass a fit of your own")
+        fits = (lambda _, params=params: params for params in trees.rows(rows))
+    else:
+        fits = (fit for _ in names)
+    return [_measured(f, measure, w, name) for f, w, name in zip(fits, weights, names)]
 
 
 def _measured(fit, measure, weights, what):

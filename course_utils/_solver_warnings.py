@@ -1,0 +1,143 @@
+"""What a failed solve is told: which rows, why, and what would cure it."""
+
+import os
+import sys
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from course_utils import trees
+from course_utils._arguments import round_up
+from course_utils._compiled import compiled
+from course_utils.curvature import lanczos
+from course_utils.solvers import DIVERGED, INDEFINITE, STATUS, Arnoldi, LiSSA, growth
+
+_EXAMPLES_TRIED = 4096  # examples whose curvatures are looked at where LiSSA has diverged
+
+
+def warn(message: str) -> None:
+    """Warn on the line that called the package."""
+    level, frame = 1, sys._getframe()
+    here = os.path.dirname(__file__)
+    while frame.f_back is not None and os.path.dirname(frame.f_code.co_filename) == here:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, RuntimeWarning, stacklevel=level)
+
+
+def report(fit, solver, info, norms, noun, names=None, rows="rows") -> None:
+    """Warn of solves that failed or fell short.
+
+    Args:
+        fit: the fitted model.
+        solver: the setting that was solved with.
+        info: certificates of all solves, on the host.
+        norms: of the right-hand sides, (m,).
+        noun: what is solved for, such as "test points".
+        names: what to call them; their numbers if ``None``.
+        rows: where the NaN of a failed solve stand in what is returned.
+    """
+    names = np.arange(len(norms)) if names is None else np.asarray(names)
+    indefinite, broken = info.status == INDEFINITE, info.status > INDEFINITE
+    short = ~(info.converged | indefinite | broken)
+    words = lambda chosen: " and ".join(sorted(set(np.asarray(STATUS)[info.status[chosen]])))
+    if indefinite.any():
+        lowest, missing = map(float, jax.device_get(_missing_curvature(fit)))
+        lowest = min(lowest, float(info.min_curvature[indefinite].min()))
+        ggn = ', and so does curvature="ggn"' if fit.curvature == "hessian" else ""
+        warn(
+            f"{some(noun, names[indefinite])}: the matrix is not positive definite (curvature "
+            f"{lowest:.3g} met), and their {rows} are NaN; raising damping by "
+            f"{round_up(missing)} cures it{ggn if fit.is_composed else ''}"
+        )
+    if broken.any():
+        cure = _cure_of_divergence(fit, info) if (info.status == DIVERGED).any() else ""
+        warn(
+            f"{some(noun, names[broken])}: the solve is {words(broken)}, and their {rows} are "
+            f"NaN{cure}"
+        )
+    if short.any():
+        worst = (info.residual_norm[short] / norms[short]).max()
+        warn(
+            f"{some(noun, names[short])}: not converged ({words(short)}) after "
+            f"{info.num_steps[short].max()} steps, with a relative residual of up to {worst:.2g}; "
+            f"their {rows} are kept{_cure_of_shortness(fit, solver, info)}"
+        )
+
+
+def _cure_of_shortness(fit, solver, info):
+    if isinstance(solver, Arnoldi):
+        return "; raise rank, or damping to the size of the eigenvalues that are left out"
+    if not isinstance(solver, LiSSA):
+        return ""
+    least, scale = float(jnp.min(fit.l2)) + fit.damping, float(info.scale[0])
+    against_noise = "raise num_samples or batch_size against noise"
+    if least <= 0:
+        return f"; raise recursion_depth against bias, and {against_noise}"
+    # Along the least curvature that l2 and damping allow, the middle of what is averaged.
+    depth, sufficient = solver.recursion_depth, scale / least * np.log(1 / max(solver.tol, 1e-12))
+    bias = (1 - min(least / scale, 1)) ** (depth * (1 - solver.average / 2))
+    if bias > solver.tol / 2:
+        words = f"its bias is up to {bias:.1g} along the least curvature, {least:.2g}"
+        return f"; {words}: a recursion_depth of {_two_digits(sufficient)} suffices"
+    return f"; its bias is below {solver.tol / 2:.1g}: {against_noise}"
+
+
+def _two_digits(x):
+    return f"{float(f'{1.06 * x:.1e}'):,.0f}"
+
+
+def _cure_of_divergence(fit, info):
+    lowest, missing = map(float, jax.device_get(_missing_curvature(fit)))
+    sufficient = 1.1 * float(_largest_example_curvature(fit))
+    cures = []
+    if lowest < 0:
+        cures.append(
+            f"the matrix is not positive definite (curvature {lowest:.3g}): raise damping by "
+            f"{round_up(missing)}"
+        )
+    if info.scale[0] < sufficient:
+        cures.append(
+            f"raise scale above {sufficient:.3g}, 1.1 times the largest curvature of one training "
+            f"example (it is {info.scale[0]:.3g})"
+        )
+    return "; " + ", and ".join(cures or ["raise scale or batch_size"])
+
+
+def some(noun: str, names: np.ndarray) -> str:
+    """``test points 0, 3, 4 and 12 more``."""
+    shown = ", ".join(map(str, names[:5]))
+    return f"{noun} {shown}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+@compiled
+def _missing_curvature(fit):
+    """The lowest curvature of H_d that Lanczos finds, and how much H_d lacks to be definite.
+
+    The second is at least a rounding error.
+    """
+    H_d = fit.hessian_product()
+    found = lanczos(H_d, fit.theta, min(fit.p, 64), key=jax.random.key(0))
+    below = jnp.min(found.eigenvalues - found.residual_norms)
+    rounding = 10 * trees.epsilon(fit.theta) * jnp.max(jnp.abs(found.eigenvalues))
+    return fit.gathered((found.eigenvalues[0], jnp.maximum(-below, rounding)))
+
+
+@compiled
+def _largest_example_curvature(fit):
+    """Of H_d for one example alone: the largest among 4096 of them, by power iteration.
+
+    The curvature of a mini-batch is a mean of these and cannot be larger.
+    """
+    spread = np.unique(np.linspace(0, fit.n - 1, min(fit.n, _EXAMPLES_TRIED)).astype(int))
+    start = jax.random.normal(jax.random.key(0), fit.theta.shape, fit.theta.dtype)
+
+    def of_example(z):
+        one = jax.tree.map(lambda leaf: leaf[None], z)
+        H = fit.curvature_of(one, jnp.ones(1, start.dtype))
+        return growth(lambda v: H(v) + (fit.l2 + fit.damping) * v, start, 20)
+
+    sample = trees.take_rows(fit.train, spread)
+    at_once = min(fit.gradients_at_once, len(spread))
+    return fit.gathered(jnp.max(trees.map_rows(of_example, sample, at_once)))
