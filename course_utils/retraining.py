@@ -353,8 +353,8 @@ def check_influence(predicted: np.ndarray, real: np.ndarray) -> Agreement:
     by least squares over the training points i. The four numbers answer different questions: the
     two correlations are blind to a factor and to a constant, which is what the 1/n and the two
     removals differ by (a damping differs by neither). So a solver that is 3 percent wrong, or the
-    wrong removal, can show a correlation of 0.99. Over points that were chosen because their influence is large,
-    correlations look better than over all: take all where refits are cheap.
+    wrong removal, can show a correlation of 0.99. Over points that were chosen because their
+    influence is large, correlations look better than over all: take all where refits are cheap.
 
     Args:
         predicted: such as ``influence(...).scores[:, indices]``, shape (..., k).
