@@ -890,7 +890,7 @@ class LiSSA(_Setting):
 class Arnoldi(_Setting):
     r"""The steepest directions alone: $H_d^{-1}$ on the span of a few eigenvectors, 0 elsewhere.
 
-    $$x = \sum_{i=1}^r rac{q_i^	op b}{h_i}\, q_i,$$
+    $$x = \sum_{i=1}^r \frac{q_i^\top b}{h_i}\, q_i,$$
 
     with the ``rank`` eigenvalues that are largest in size, found once by ``lanczos`` (Arnoldi's
     iteration, for a symmetric matrix). Then any number of right-hand sides costs no product with
