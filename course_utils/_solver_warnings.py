@@ -76,9 +76,10 @@ def _cure_of_shortness(fit, solver, info):
     if least <= 0:
         return f"; raise recursion_depth against bias, and {against_noise}"
     # Along the least curvature that l2 and damping allow, the middle of what is averaged.
-    depth, sufficient = solver.recursion_depth, scale / least * np.log(1 / max(solver.tol, 1e-12))
-    bias = (1 - min(least / scale, 1)) ** (depth * (1 - solver.average / 2))
+    middle, kept = 1 - solver.average / 2, 1 - min(least / scale, 1)
+    bias = kept ** (solver.recursion_depth * middle)
     if bias > solver.tol / 2:
+        sufficient = np.log(max(solver.tol, 1e-12) / 2) / np.log(kept) / middle
         words = f"its bias is up to {bias:.1g} along the least curvature, {least:.2g}"
         return f"; {words}: a recursion_depth of {_two_digits(sufficient)} suffices"
     return f"; its bias is below {solver.tol / 2:.1g}: {against_noise}"
