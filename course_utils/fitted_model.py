@@ -177,8 +177,8 @@ class FittedModel:
             theta, fixed, penalties = sharding.replicate(self.mesh, (theta, fixed, penalties))
         self.loss_fn, self.removal, self.curvature = loss_fn, removal, curvature
         self.batch_size, self.n, self.p = batch_size, n, theta.size
-        self.theta, self.fixed, self.l2 = jnp.asarray(theta), fixed, jnp.asarray(penalties)
-        self.train, self.weights = trees.promote(train), jnp.asarray(weights, theta.dtype)
+        self.theta, self.fixed, self.l2 = theta, fixed, penalties  # vectors on the host
+        self.train, self.weights = trees.promote(train), weights.astype(theta.dtype)
         self.damping = float(damping)
         self.selected = select is not None
         self._prepared: dict[Any, Any] = {}
