@@ -90,6 +90,19 @@ def _length(x):
     return jnp.sqrt(jnp.sum(x * x, axis=-1))
 
 
+def _power_of_two(largest, xp=jnp):
+    """The power of two at or below the largest entry of each row; 1 where there is none."""
+    usable = xp.isfinite(largest) & (largest > 0)
+    exponent = xp.frexp(xp.where(usable, largest, 1))[1] - 1
+    return xp.ldexp(xp.ones_like(largest), exponent)
+
+
+def _near_one(b):
+    """b over a power of two, which rounds nothing, and that number: no square of it overflows."""
+    size = _power_of_two(jnp.max(jnp.abs(b), initial=0))
+    return b / size, size
+
+
 def _unit_size(b):
     """b over its norm, and that norm: no square of what a solver works with over- or underflows."""
     largest = jnp.max(jnp.abs(b), axis=-1, initial=0, keepdims=True)
@@ -171,7 +184,7 @@ def cg(
     maxiter = 10 * flat.size if maxiter is None else maxiter
 
     def solve(A, b):
-        unit, size = _unit_size(b)  # a solve is linear in b
+        unit, size = _near_one(b)  # a solve is linear in b
         start = None if x0 is None else x0 / size
         found = _cg(A, unit, start, tol, atol / size, maxiter, M, trees.epsilon(tree))
         return _scaled(*_certificate(*found), size)
@@ -445,7 +458,7 @@ def _solve_factored(factored, b):
     matrix, factor, smallest, status = factored
 
     def solve(A, b):
-        b, size = _unit_size(b)
+        b, size = _near_one(b)
         x, residual_norm, met = _refined(factor, jax.vmap(A), b[None])
         x, info = _scaled(*_certificate(x[0], residual_norm[0], met[0], 0, smallest), size)
         failed = status != CONVERGED  # of the matrix, whatever b is
@@ -611,7 +624,7 @@ def lissa(
 
 def _series(sampled, b, *settings):
     """``_lissa`` for one b of any size, with its certificate."""
-    b, size = _unit_size(b)
+    b, size = _near_one(b)
     x, residual_norm, *rest, _ = _lissa(sampled, b[None], *settings)
     known = jnp.where(jnp.isnan(residual_norm), 0, residual_norm)  # unknown is no failure
     x, info = _certificate(x, known, *rest)
@@ -641,7 +654,8 @@ def _lissa(sampled, b, key, scale, depth, num_samples, num_averaged, tol, certif
         h, mean = state
         h = jax.vmap(lambda key, h: of_run(k, key, h))(keys, h)
         number = k + 1 - (depth - num_averaged)  # among those that are averaged, from 1
-        return h, mean + jnp.where(number > 0, 1 / jnp.maximum(number, 1), 0) * (h - mean)
+        share = 1 / jnp.maximum(number, 1).astype(b.dtype)
+        return h, mean + jnp.where(number > 0, share, 0) * (h - mean)
 
     def some_steps(state):
         k, h, mean, growing = state
@@ -731,11 +745,10 @@ def solve_rows(solve: Callable, B: np.ndarray) -> Solution:
         solve: a compiled ``setting.solve`` as a function of right-hand sides, (s, p).
         B: right-hand sides, (s, p).
     """
-    largest = np.abs(B).max(axis=1, initial=0)
-    usable = np.isfinite(largest) & (largest > 0)
-    size = np.ldexp(np.ones_like(largest), np.frexp(np.where(usable, largest, 1))[1])
+    size = _power_of_two(np.abs(B).max(axis=1, initial=0), xp=np)
     x, *certificate, runs = jax.device_get(solve((B / size[:, None]).astype(B.dtype)))
-    x, info = _scaled(*_certificate(x, *certificate, xp=np), size, xp=np)
+    x, info = _certificate(x, *certificate, xp=np)
+    x, info = _scaled(x, info, size, xp=np)
     return Solution(x, info, None if runs is None else runs * size[:, None])
 
 
@@ -743,8 +756,11 @@ class _Setting:
     """A setting is checked where it is made; within a compiled function its numbers are traced."""
 
     def __post_init__(self):
-        values = vars(self).values()
-        if not any(isinstance(v, jax.Array) or type(v) is object for v in values):
+        traced = lambda value: isinstance(value, jax.core.Tracer) or type(value) is object
+        for name, value in vars(self).items():
+            if isinstance(value, jax.Array | np.ndarray) and not traced(value) and value.ndim == 0:
+                object.__setattr__(self, name, value.item())  # which can be hashed
+        if not any(map(traced, vars(self).values())):
             self.check()
 
     def check(self) -> None:
@@ -879,7 +895,7 @@ class LiSSA(_Setting):
 
     def solve(self, system: System, prepared: jax.Array, B: jax.Array) -> tuple:
         """``lissa`` for every row of B, certified by products with all data."""
-        averaged = jnp.maximum(1, jnp.round(self.average * self.recursion_depth))
+        averaged = jnp.maximum(1, jnp.round(self.average * self.recursion_depth)).astype(int)
         sampled, key = system.minibatch(self.batch_size), jax.random.key(self.seed)
         depth, runs = self.recursion_depth, self.num_samples
         return _lissa(sampled, B, key, prepared, depth, runs, averaged, self.tol, system.matvec)

@@ -5,7 +5,6 @@ scaled, measured, flattened and checked. Data are pytrees whose leaves share a l
 examples.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -261,31 +260,9 @@ def unravel_rows(matrix: jax.Array, like: PyTree) -> PyTree:
     return jax.vmap(lambda row: unravel(row, like))(matrix)
 
 
-def zero_rows(x: PyTree, n: int) -> PyTree:
-    """``n`` zeros of the space that ``x`` lives in, as rows."""
-    return jax.tree.map(lambda leaf: jnp.zeros((n, *leaf.shape), leaf.dtype), x)
-
-
-def blank_rows(rows: PyTree, blank: jax.Array) -> PyTree:
-    """``rows`` with NaN in those where ``blank``, shape (n,), is true."""
-    fill = jax.vmap(lambda leaf, blank: jnp.where(blank, jnp.nan, leaf).astype(leaf.dtype))
-    return jax.tree.map(lambda leaf: fill(leaf, jnp.asarray(blank)), rows)
-
-
-def where_rows(chosen: jax.Array, x: PyTree, y: PyTree) -> PyTree:
-    """The rows of ``x`` where ``chosen``, shape (n,), is true, and those of ``y`` elsewhere."""
-    pick = jax.vmap(jnp.where)
-    return jax.tree.map(lambda x, y: pick(jnp.asarray(chosen), x, y), x, y)
-
-
 def rows(x: PyTree) -> list[PyTree]:
     """The rows of ``x``, one by one."""
     return [take_rows(x, i) for i in range(num_rows(x))]
-
-
-def stack_blocks(blocks: list[PyTree], n: int) -> PyTree:
-    """One pytree with ``n`` rows from consecutive blocks of rows; rows beyond ``n`` are dropped."""
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:n], *blocks)
 
 
 def map_rows(
@@ -384,13 +361,6 @@ def partition(x: PyTree, chosen: tuple[bool, ...]) -> tuple[PyTree, PyTree]:
     inside = [leaf if c else None for leaf, c in zip(leaves, chosen, strict=True)]
     outside = [None if c else leaf for leaf, c in zip(leaves, chosen, strict=True)]
     return jax.tree.unflatten(structure, inside), jax.tree.unflatten(structure, outside)
-
-
-def merge(inside: PyTree, outside: PyTree) -> PyTree:
-    """The inverse of ``partition``."""
-    is_none = lambda leaf: leaf is None
-    pick = lambda a, b: b if a is None else a
-    return jax.tree.map(pick, inside, outside, is_leaf=is_none)
 
 
 def broadcast_prefix(prefix: PyTree, x: PyTree, name: str = "prefix") -> PyTree:
@@ -498,52 +468,15 @@ def promote(x: PyTree) -> PyTree:
     return jax.tree.map(convert, x)
 
 
-def pack(x: PyTree) -> tuple[str, list[np.ndarray]]:
-    """The structure of ``x`` in JSON, and its leaves: what a file can hold without pickle.
-
-    Raises:
-        TypeError: if ``x`` has a container other than a list, a tuple, ``None``, or a dict whose
-            keys are strings or integers.
-    """
-    leaves = []
-
-    def describe(node):
-        if node is None:
-            return None
-        if type(node) is dict and all(type(key) in (str, int) for key in node):
-            return {"dict": [[key, describe(node[key])] for key in sorted(node)]}
-        if type(node) in (list, tuple):
-            return {type(node).__name__: [describe(child) for child in node]}
-        if not jax.tree_util.all_leaves([node]):
-            raise TypeError(f"cannot save a {type(node).__name__}; use dicts, lists and tuples")
-        leaves.append(np.asarray(node))
-        return len(leaves) - 1
-
-    return json.dumps(describe(x)), leaves
-
-
-def unpack(structure: str, leaves: list[np.ndarray]) -> PyTree:
-    """The inverse of ``pack``."""
-
-    def build(node):
-        if node is None or isinstance(node, int):
-            return None if node is None else leaves[node]
-        ((kind, children),) = node.items()
-        if kind == "dict":
-            return {key: build(child) for key, child in children}
-        return (list if kind == "list" else tuple)(build(child) for child in children)
-
-    return build(json.loads(structure))
-
-
 def cast_rows_like(name: str, x: PyTree, like_name: str, like: PyTree) -> PyTree:
     """Rows ``x`` in the structure and dtypes of the rows ``like``, or a refusal that names both.
 
     Integers of one width pass for those of another, floats likewise, and a named tuple for a tuple.
     """
-    plain = lambda tree: jax.tree.structure(_without_names(tree))
+    structure: Any = jax.tree.structure(like)
+    plain: Callable[[PyTree], Any] = lambda tree: jax.tree.structure(_without_names(tree))
     if plain(x) == plain(like):
-        x = jax.tree.unflatten(jax.tree.structure(like), jax.tree.leaves(x))
+        x = jax.tree.unflatten(structure, jax.tree.leaves(x))
     kind = lambda leaf: (
         jax.dtypes.issubdtype(leaf.dtype, np.integer)
         + 2 * jax.dtypes.issubdtype(leaf.dtype, np.floating)
@@ -552,7 +485,7 @@ def cast_rows_like(name: str, x: PyTree, like_name: str, like: PyTree) -> PyTree
     def cast(a, b):
         return a.astype(b.dtype) if a.dtype != b.dtype and kind(a) == kind(b) > 0 else a
 
-    if jax.tree.structure(x) == jax.tree.structure(like):
+    if structure == jax.tree.structure(x):
         x = jax.tree.map(cast, x, like)
     check_like(name, x, like_name, like, skip_axes=1)
     return x

@@ -13,8 +13,9 @@ PARAMS = {"w": jnp.arange(6.0).reshape(2, 3), "b": (jnp.array([7.0, -8.0]), jnp.
 FLAT = np.array([7.0, -8.0, 9.0, 0, 1, 2, 3, 4, 5])  # dict keys in order: b before w
 
 
-class Box(NamedTuple):
-    a: float
+class Point(NamedTuple):
+    x: np.ndarray
+    y: np.ndarray
 
 
 def random_trees():
@@ -55,19 +56,8 @@ def test_the_vector_operations_are_those_of_the_flat_vectors(x, a):
     close(trees.ravel(trees.add_scaled(x, a, y)), flat + a * other)
     close(trees.vdot(x, y), flat @ other)
     close(trees.norm(x), np.linalg.norm(flat))
-
-
-@settings(deadline=None, max_examples=25)
-@given(random_trees())
-def test_unpack_undoes_pack_on_any_tree(x):
-    back = trees.unpack(*trees.pack(x))
-    assert jax.tree.structure(back) == jax.tree.structure(x)
-    jax.tree.map(np.testing.assert_array_equal, back, x)
-
-
-def test_pack_refuses_a_container_that_only_pickle_could_restore():
-    with pytest.raises(TypeError, match="cannot save a Box"):
-        trees.pack({"inner": Box(1.0)})
+    close(trees.ravel(trees.zeros_like(x)), 0 * flat)
+    close(trees.ravel(trees.where(a > 0, x, y)), flat if a > 0 else other)
 
 
 def test_entries_are_ordered_by_sorted_key_and_then_row_by_row():
@@ -130,8 +120,52 @@ def test_rows_that_disagree_are_refused_with_both_lengths():
         trees.num_rows((np.zeros((4, 2)), np.zeros(5)), "train")
     with pytest.raises(ValueError, match="train has no arrays"):
         trees.num_rows((), "train")
-    with pytest.raises(ValueError, match=r"train\[1\] is a scalar"):
+    with pytest.raises(ValueError, match=r"train\[1\] is a scalar, expected .* of examples$"):
         trees.num_rows((np.zeros((4, 2)), 1.0), "train")
+    for listed in ([[1.0, 2.0], [3.0, 4.0]], (np.zeros(2), [0, 1]), {"x": [[1.0], [2.0]]}):
+        with pytest.raises(ValueError, match="a list is read as a tree: stack it into an array"):
+            trees.num_rows(listed, "train")
+
+
+def test_arrays_of_the_other_byte_order_are_turned_and_what_is_no_number_is_refused_by_name():
+    swapped = np.dtype(float).newbyteorder(">" if np.dtype(float).isnative else "<")
+    data = {"x": np.arange(3.0).astype(">f4"), "y": np.arange(3.0).astype(swapped), "z": True}
+    got = trees.as_arrays("train", data)
+    assert all(leaf.dtype.isnative for leaf in got.values()) and got["x"].dtype == np.float32
+    np.testing.assert_array_equal(got["x"], np.arange(3))
+    np.testing.assert_array_equal(got["y"], np.arange(3))
+    for bad in (np.array(["a", "b"]), np.array([{}, 1], object), np.array(["2026"], "M8[s]")):
+        with pytest.raises(ValueError, match=r"train\[1\] has dtype .*, expected numbers or truth"):
+            trees.as_arrays("train", (np.zeros(2), bad))
+
+
+def test_indices_are_numbers_one_of_them_or_a_mask():
+    for indices in ([3, 0, 3], np.array([3, 0, 3], np.uint8), jnp.array([3, 0, 3])):
+        assert trees.row_indices(indices, 4).tolist() == [3, 0, 3]
+    assert trees.row_indices(2, 4).tolist() == [2] and trees.row_indices([], 4).size == 0
+    assert trees.row_indices([True, False, False, True], 4).tolist() == [0, 3]
+    for bad, got in (([0.5], "float64"), ([True, False], "bool"), (np.zeros((2, 2), int), "int64")):
+        words = rf"whole numbers, \(k,\), or a mask, \(4,\): got {got} of shape"
+        with pytest.raises(ValueError, match=words):
+            trees.row_indices(bad, 4)
+    for bad in ([4], [-1]):
+        with pytest.raises(ValueError, match=r"indices must lie in 0 to 3, got"):
+            trees.row_indices(bad, 4)
+
+
+def test_rows_of_a_kin_are_cast_and_others_refused():
+    train = jnp.zeros((5, 2), jnp.float32), jnp.zeros(5, jnp.int32)
+    test = Point(jnp.ones((3, 2)), jnp.ones(3, jnp.int64))
+    x, y = trees.cast_rows_like("test", test, "train", train)
+    assert (x.dtype, y.dtype, x.shape) == (jnp.float32, jnp.int32, (3, 2))
+    named = trees.cast_rows_like("test", (x, y), "train", Point(*train))
+    assert isinstance(named, Point)
+    with pytest.raises(ValueError, match=r"test\[1\] is float64\[\] per example, expected int32"):
+        trees.cast_rows_like("test", (x, jnp.ones(3)), "train", train)
+    with pytest.raises(ValueError, match=r"test\[1\] is bool\[\] per example, expected int32"):
+        trees.cast_rows_like("test", (x, jnp.ones(3, bool)), "train", train)
+    with pytest.raises(ValueError, match="test must match train: got PyTreeDef"):
+        trees.cast_rows_like("test", {"x": x, "y": y}, "train", train)
 
 
 def test_unravel_rows_undoes_ravel_rows():
@@ -139,16 +173,32 @@ def test_unravel_rows_undoes_ravel_rows():
     matrix = trees.ravel_rows(rows)
     np.testing.assert_array_equal(matrix, [FLAT, 2 * FLAT, -FLAT])
     jax.tree.map(np.testing.assert_array_equal, trees.unravel_rows(matrix, PARAMS), rows)
-    blocks = [trees.take_rows(rows, slice(0, 2)), trees.take_rows(rows, slice(2, 3))]
-    jax.tree.map(np.testing.assert_array_equal, trees.stack_blocks(blocks, 3), rows)
+    for got, factor in zip(trees.rows(rows), (1, 2, -1), strict=True):
+        np.testing.assert_array_equal(trees.ravel(got), factor * FLAT)
 
 
-def test_merge_undoes_partition_by_path():
+@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize("batch_size", [None, 1, 2, 3, 4, 6])
+def test_a_map_over_rows_keeps_their_order_for_every_block_size(batch_size, shards):
+    data = {"x": jnp.arange(20.0).reshape(10, 2), "y": jnp.arange(10)}
+    f = lambda row: (row["y"], jnp.sum(row["x"]))
+    number, total = trees.map_rows(f, data, batch_size, shards)
+    np.testing.assert_array_equal(number, np.arange(10))
+    np.testing.assert_array_equal(total, 4 * np.arange(10) + 1)
+    (one,) = trees.map_rows(lambda x: 2 * x, data["x"][:1], batch_size)
+    np.testing.assert_array_equal(one, [0, 2])
+
+
+def test_blocks_take_rows_of_every_shard_and_repeat_the_last():
+    (blocks,) = trees.in_blocks((jnp.arange(10),), 3, shards=2)  # shards 0 … 4 and 5 … 9
+    np.testing.assert_array_equal(blocks, [[0, 1, 2, 5, 6, 7], [3, 4, 4, 8, 9, 9]])
+
+
+def test_partition_parts_by_path():
     assert trees.paths(PARAMS) == ("b/0", "b/1", "w")
     weights, others = trees.partition(PARAMS, (False, False, True))
     assert weights["b"] == (None, None) and others["w"] is None
     assert trees.size(weights) == 6 and trees.size(others) == 3
-    jax.tree.map(np.testing.assert_array_equal, trees.merge(weights, others), PARAMS)
 
 
 def test_a_prefix_gives_every_leaf_its_number():
