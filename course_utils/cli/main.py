@@ -17,7 +17,6 @@ usage: python3 -m course_utils JOB [options]          in a clone of the course
   release  write the students' copies of the notebooks, or a problem set
   grade    grade what students handed in: points and a page of feedback for each
   stamp    put the repository's address into badges and first cells
-  bench    time the package against other libraries, each in its own interpreter
 
 The first call makes the environment .venv, and later calls use it; an activated environment that
 has all the packages is used instead. --gpu adds JAX's CUDA build (Linux, NVIDIA) to .venv.
@@ -51,7 +50,6 @@ JOBS = {
     "release": {"lab", "test"},
     "grade": {"lab", "test"},
     "stamp": {"lab"},
-    "bench": {"lab"},
 }
 # pytest's options that parallel workers would contradict
 ALONE = ("-n", "--numprocesses", "--dist", "--pdb", "--trace", "-s", "--capture", "--co", "-h")

@@ -4,12 +4,11 @@ import json
 import re
 import sys
 
+import bench
 import numpy as np
 import pytest
 from turns import turn
-
-from course_utils.cli import bench
-from course_utils.cli.bench_workloads import HERE, PEERS, WORKLOADS, Series
+from workloads import HERE, PEERS, WORKLOADS, Series
 
 EXACT = np.array([[1.0, -4.0], [2.0, 3.0]])
 SERIES = Series("exact", "none", "scores", "fast", {"pydvl": ["slow"]}, ("other",))
@@ -70,7 +69,8 @@ def test_a_row_says_floor_times_ratio_and_agreement_of_both(tmp_path, scripts):
     cells = dict(zip(bench.HEAD, row, strict=True))
     assert cells["workload"] == "W1 exact" and cells["floor"] == "4 ms"
     assert re.fullmatch(
-        rf"pydvl {np.__version__} slow: 2\d(\.\d)? ms \(cold .* ms, -?\d+ MB\)", cells["peer"]
+        rf"pydvl {np.__version__} slow: 2\d(\.\d)? ms \(cold .* ms, CPU .* ms, -?\d+ MB\)",
+        cells["peer"],
     )
     assert float(cells["ours is"].removesuffix(" × as fast")) > 2
     assert cells["agreement: ours; peer"] == "0.0e+00; 5.0e-02"
@@ -121,7 +121,7 @@ def test_a_script_that_does_not_start_and_a_missing_interpreter_are_rows_too(tmp
 
 def test_an_unknown_workload_or_peer_is_refused_with_the_choices(capsys):
     for argv, words in (
-        (["W1", "W9"], "there is no workload W9: choose from W1, W2, W3, W4, W5, W6"),
+        (["W1", "W9"], "there is no workload W9: choose from W1, W2, W3, W4, W5, W6, W7"),
         (["--peer", "captum=python"], "'captum=python' is not NAME=PYTHON with NAME one of pydvl"),
         (["--peer", "pydvl"], "'pydvl' is not NAME=PYTHON"),
         (["--rounds", "0"], "--rounds must be at least 1"),

@@ -44,7 +44,7 @@ def test_the_example_runs_and_prints_what_stands_below_it():
 def test_the_commands_are_jobs_that_the_package_has():
     text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
     jobs = set(re.findall(r"python3 -m course_utils (\w+)", text))
-    assert {"lab", "test", "run", "release", "grade", "stamp", "bench"} <= jobs
+    assert {"lab", "test", "run", "release", "grade", "stamp"} <= jobs
     for job in jobs:
         ran = subprocess.run(
             [sys.executable, "-m", "course_utils", job, "--help"], capture_output=True, cwd=ROOT

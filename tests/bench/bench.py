@@ -2,7 +2,8 @@
 
 Each method runs in a process of its own, a peer's in the peer's interpreter, and the rounds
 alternate: ours, one peer, another; then back. All are bound to the same two cores. A time is the
-median of the warm rounds; "cold" is the call before them, without imports; MB is the most memory
+median of the warm rounds; "cold" is the call before them, without imports: its time, its CPU time,
+and where JAX computes the programs that it compiled and the time that took. MB is the most memory
 beyond the loaded data. Agreement is max|difference| / max|score| against float64. The floor is what
 the workload needs, whatever the method, at the speed of a large matrix product and of reading.
 """
@@ -20,9 +21,10 @@ import threading
 import time
 from pathlib import Path
 
-from course_utils.cli.bench_workloads import HERE, PEERS, WORKLOADS
+from workloads import HERE, PEERS, WORKLOADS
 
-WORKERS = Path(__file__).resolve().parent / "bench_workers"
+ROOT = Path(__file__).resolve().parents[2]
+WORKERS = Path(__file__).resolve().parent / "workers"
 OURS = WORKERS / "ours.py"
 SCRIPTS = {name: WORKERS / f"with_{name}.py" for name in PEERS}
 THREADS = 2
@@ -44,6 +46,8 @@ class Worker:
         method: what it computes.
         label: that, after the library's name and version.
         times: seconds of each call so far, the cold one first.
+        cold: what else is known of the cold one: its CPU seconds as ``cpu`` and, of JAX, the number
+            of ``programs`` that it compiled and the seconds of ``compiling``.
         megabytes: the most memory beyond the loaded data, after each call.
         error: why it does not work any more, or ``None``.
         result: the file that holds the value of the first call.
@@ -51,7 +55,7 @@ class Worker:
 
     def __init__(self, name, method, python, script, folder):
         self.method, self.label = method, f"{name} {method}"
-        self.times, self.megabytes, self.error = [], [], None
+        self.times, self.megabytes, self.cold, self.error = [], [], {}, None
         self.result = Path(folder) / (re.sub(r"\W+", "-", f"{name} {method}") + ".npy")
         self._process, self._errors = None, tempfile.TemporaryFile()
         command = [str(python), str(script), str(folder), method, str(self.result)]
@@ -85,8 +89,9 @@ class Worker:
         except WorkerError as error:
             self.error = str(error)
         else:
-            self.times.append(answer["seconds"])
-            self.megabytes.append(answer["megabytes"])
+            self.times.append(answer.pop("seconds"))
+            self.megabytes.append(answer.pop("megabytes"))
+            self.cold = self.cold or answer
 
     def _answer(self):
         late = threading.Event()
@@ -130,6 +135,7 @@ def _environment():
     for name in ("OMP", "MKL", "OPENBLAS", "VECLIB_MAXIMUM"):
         env[f"{name}_NUM_THREADS"] = str(THREADS)
     env.pop("JAX_COMPILATION_CACHE_DIR", None)
+    env["PYTHONPATH"] = str(ROOT)  # where the package is
     return env
 
 
@@ -252,8 +258,10 @@ def _warm(worker):
 def _cost(worker):
     if worker.error is not None:
         return f"failed: {worker.error}"
-    cold, memory = _time(worker.times[0]), max(worker.megabytes)
-    return f"{_time(_warm(worker))} (cold {cold}, {memory:.0f} MB)"
+    about = [f"cold {_time(worker.times[0])}", f"CPU {_time(worker.cold['cpu'])}"]
+    if programs := worker.cold.get("programs"):
+        about.append(f"{programs} compiled in {_time(worker.cold['compiling'])}")
+    return f"{_time(_warm(worker))} ({', '.join(about)}, {max(worker.megabytes):.0f} MB)"
 
 
 def _time(seconds):
@@ -311,10 +319,10 @@ def _peer(text):
 
 
 def main(argv):
-    """``bench [W1 ...] [--peer NAME=PYTHON ...]``; return the exit status."""
+    """``[W1 ...] [--peer NAME=PYTHON ...]``; return the exit status."""
     choices = "\n".join(f"  {name}  {w.about}" for name, w in WORKLOADS.items())
     parser = argparse.ArgumentParser(
-        prog="python3 -m course_utils bench",
+        prog="python3 tests/bench/bench.py",
         description=f"{__doc__}\n{choices}",
         epilog="Make each peer's environment outside the course with `python3 -m venv`: first\n"
         '`pip install torch`, then "pydvl[influence]", curvlinops-for-pytorch or dattri.',

@@ -13,13 +13,15 @@ from importlib import metadata
 from pathlib import Path
 
 
-def serve(prepare, distribution):
+def serve(prepare, distribution, compiled=None):
     """Answer `bench` until it hangs up.
 
     Args:
         prepare: ``(arrays, settings, method) -> work`` puts the data where the library wants them;
             ``work()`` is the computation, and its value a NumPy array.
         distribution: the name under which the library is installed.
+        compiled: the seconds that each program took to compile, a list that grows; ``None`` where
+            nothing is compiled or nobody counts.
     """
     import numpy as np
 
@@ -41,10 +43,13 @@ def serve(prepare, distribution):
         answer(version=metadata.version(distribution))
         first = True
         for _ in sys.stdin:
-            start = time.perf_counter()
+            known = 0 if compiled is None else len(compiled)
+            start, cpu = time.perf_counter(), time.process_time()
             value = work()
-            seconds = time.perf_counter() - start
-            answer(seconds=seconds, megabytes=_megabytes("VmHWM") - before)
+            took = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
+            if compiled is not None:
+                took |= {"programs": len(compiled[known:]), "compiling": sum(compiled[known:])}
+            answer(**took, megabytes=_megabytes("VmHWM") - before)
             if first:
                 np.save(result, value)
                 first = False

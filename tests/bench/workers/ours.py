@@ -2,14 +2,28 @@
 
 import tempfile
 import time
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import products
 import protocol
+from jax.flatten_util import ravel_pytree
 
-from course_utils import CG, Exact, compose, ggnvp, hessian_mvp, hvp, influence, models, tracin
+from course_utils import (
+    CG,
+    Exact,
+    FittedModel,
+    compose,
+    ggnvp,
+    hessian_mvp,
+    hvp,
+    influence,
+    influence_on_disk,
+    models,
+    tracin,
+)
 from course_utils import s_test as solved_for_tests
 
 
@@ -24,40 +38,67 @@ def prepare(arrays, settings, method):
     X, y, X_test, y_test = (jax.block_until_ready(jnp.asarray(arrays.pop(k))) for k in names)
     weights = {name: jnp.asarray(a) for name, a in arrays.items()}
     if settings["model"] == "softmax regression":
-        params, loss = weights, compose(models.linear, models.cross_entropy)
+        params, predict = weights, models.linear
     else:
-        params = products.layers_of(weights, settings["layers"])
-        loss = compose(products.predict, models.cross_entropy)
-    train, test = (X, y), (X_test, y_test)
+        params, predict = products.layers_of(weights, settings["layers"]), products.predict
+    loss, train, test = compose(predict, models.cross_entropy), (X, y), (X_test, y_test)
     options = dict(l2=settings["l2"], curvature=settings.get("curvature", "hessian"))
+    posed = lambda: FittedModel(loss, params, train, **options)  # part of every call that is timed
+    solver = CG(tol=settings["tol"])
     if method in ("exact", "CG"):
-        options["solver"] = Exact() if method == "exact" else CG(tol=settings["tol"])
-        return lambda: influence(loss, params, train, test, **options).scores
+        solver = Exact() if method == "exact" else solver
+        return lambda: influence(posed(), test, solver=solver).scores
+    if method == "verdict":
+        refused = lambda scores: np.array([np.isnan(scores).all()], float)
+        return lambda: refused(influence(posed(), test, solver=solver).scores)
+    if method == "plain JAX":
+        return lambda: np.asarray(plain(predict, params, train, test, **options))
     if method == "to disk":
-        options["solver"] = CG(tol=settings["tol"])
-        return lambda: to_disk(settings["shown"], loss, params, train, test, options)
+        return lambda: to_disk(settings["shown"], posed(), test, solver)
     if method.startswith("30 "):
-        return thirty(method, loss, params, train, (X_test[:1], y_test[:1]), options)
+        return thirty(method, posed, (X_test[:1], y_test[:1]), options)
     path, count = method.rsplit(", ", 1)
     test = X_test[: int(count)], y_test[: int(count)]
     return inner_products(path, loss, params, train, test)
 
 
-def to_disk(shown, loss, params, train, test, options):
+@partial(jax.jit, static_argnames=("predict", "curvature"))
+def plain(predict, params, train, test, l2, curvature):
+    """The scores as thirty lines of JAX without checks: what a reader might write."""
+    theta, unravel = ravel_pytree(params)
+    loss = lambda theta, x, y: models.cross_entropy(predict(unravel(theta), x), y)
+    slopes = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(theta, *test)
+    X, y = train
+    losses = lambda theta: jax.vmap(loss, in_axes=(None, 0, 0))(theta, X, y)
+    if curvature == "hessian":
+        H = jax.linearize(jax.grad(lambda theta: jnp.mean(losses(theta))), theta)[1]
+    else:
+        outputs = lambda theta: jax.vmap(lambda x: predict(unravel(theta), x))(X)
+        mean = lambda z: jnp.mean(jax.vmap(models.cross_entropy)(z, y))
+        z, push = jax.linearize(outputs, theta)
+        pull = jax.linear_transpose(push, theta)
+        H = lambda v: pull(jax.jvp(jax.grad(mean), (z,), (push(v),))[1])[0]
+    solve = lambda b: jax.scipy.sparse.linalg.cg(lambda v: H(v) + l2 * v, b, tol=1e-5)[0]
+    along = jax.linearize(losses, theta)[1]
+    return jax.vmap(along)(jax.vmap(solve)(slopes)) / len(X)
+
+
+def to_disk(shown, fit, test, solver):
     """All scores in a file, the 100 most helpful and harmful of each test point; a few scores."""
     with tempfile.TemporaryDirectory() as folder:
-        result = influence(loss, params, train, test, cache_dir=folder, **options)
+        result = influence_on_disk(folder, fit, test, solver=solver)
         result.helpful(100), result.harmful(100)
         return np.array(result.scores[:shown])
 
 
-def thirty(method, loss, params, train, test, options):
+def thirty(method, posed, test, options):
     """Thirty steps of CG for one test point, or thirty products with the same matrix."""
+    fit = posed()
     if method == "30 steps":
         solver = CG(tol=0.0, maxiter=30)
-        solve = lambda: solved_for_tests(loss, params, train, test, solver=solver, **options)
-        return lambda: products.flat(solve()[0])
-    once = jax.jit(lambda params, train, v: hessian_mvp(loss, params, train, **options)(v))
+        return lambda: products.flat(solved_for_tests(posed(), test, solver=solver)[0])
+    params, train = fit.params(fit.theta), fit.train
+    once = jax.jit(lambda params, train, v: hessian_mvp(fit.loss_fn, params, train, **options)(v))
 
     def work():
         for _ in range(30):
@@ -69,9 +110,9 @@ def thirty(method, loss, params, train, test, options):
 
 def inner_products(path, loss, params, train, test):
     """(1/n) ∇ℓ_t · ∇ℓ_i for each test and training point: `tracin` at one checkpoint."""
-    if path in ("auto", "on-the-fly", "kept"):
+    if path == "tracin":
         checkpoints = jax.tree.map(lambda a: a[None], params)
-        return lambda: tracin(loss, checkpoints, train, test, [1.0], gradients=path)
+        return lambda: tracin(loss, checkpoints, train, test, [1.0])
     losses = jax.vmap(loss, in_axes=(None, 0))
     if path == "forward pass":
         function = jax.jit(lambda params, train, test: losses(params, train))
@@ -119,4 +160,10 @@ def _best(work):
 
 
 if __name__ == "__main__":
-    protocol.serve(prepare, "jax")
+    seconds = []  # of each program
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, duration, **_: (
+            seconds.append(duration) if event.endswith("backend_compile_duration") else None
+        )
+    )
+    protocol.serve(prepare, "jax", seconds)

@@ -1,4 +1,4 @@
-"""The networks of W3, and the four models of W4 with their data: pure functions, seeded weights."""
+"""The networks of W3 and W7, and the models of W4 with their data: seeded weights."""
 
 from typing import Any, NamedTuple
 
@@ -26,32 +26,21 @@ def random_layers(shapes, rng):
 
 
 def predict(layers, x):
-    """The logits of one example: tanh between layers, a mean over the image after convolutions.
-
-    Convolutions are ``lax.conv``, as a user's library has them.
-    """
-    for i, layer in enumerate(layers):
-        if layer["w"].ndim == 4:
-            x = jax.lax.conv_general_dilated(
-                x[None],
-                layer["w"],
-                (2, 2),
-                [(1, 1), (1, 1)],
-                dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            )[0]
-        else:
-            x = (x.mean(axis=(0, 1)) if x.ndim == 3 else x) @ layer["w"]
-        x = x + layer["b"]
-        if i < len(layers) - 1:
-            x = jnp.tanh(x)
-    return x
+    """The logits of one example, by ``models.cnn`` or ``models.mlp``."""
+    if layers[0]["w"].ndim == 4:
+        *convolutions, out = layers
+        return models.cnn({"conv": convolutions, "out": out}, x)
+    return models.mlp(layers, x)
 
 
 def network(kind):
-    """Weights to start from: an MLP 64-64-32-10 or a CNN of 8 and 16 channels, on 8 x 8 pixels."""
-    dense = [(64, 64), (64, 32), (32, 10)]
-    convolutional = [(3, 3, 1, 8), (3, 3, 8, 16), (16, 10)]
-    return random_layers({"mlp": dense, "cnn": convolutional}[kind], np.random.default_rng(0))
+    """Weights to start from, for 8 x 8 pixels: two MLPs, and a CNN of 8 and 16 channels."""
+    shapes = {
+        "small mlp": [(64, 8), (8, 10)],
+        "mlp": [(64, 64), (64, 32), (32, 10)],
+        "cnn": [(3, 3, 1, 8), (3, 3, 8, 16), (16, 10)],
+    }
+    return random_layers(shapes[kind], np.random.default_rng(0))
 
 
 def layers_of(arrays, number):

@@ -244,6 +244,32 @@ def w6(tiny):
     return (X, y, X_test, y_test), weights, {"scores": scores}, facts
 
 
+def w7_fitted(tiny):
+    """Digits: a small network at its optimum, GGN + 0.01 I, 8 test points."""
+    X, y, X_test, y_test = digits(*((60, 5) if tiny else (200, 8)))
+    layers, references, _ = network("small mlp", X, y, X_test, y_test)
+    facts = dict(model="small mlp", curvature="ggn", layers=len(layers))
+    return (X, y, X_test, y_test), products.named(layers), references, facts
+
+
+def w7_random(tiny):
+    """The same network with random weights: is the Hessian + 0.01 I indefinite (1) or not (0)?"""
+    X, y, X_test, y_test = digits(*((60, 5) if tiny else (200, 8)))
+    flat, unravel = ravel_pytree(products.network("small mlp"))
+    predict = jax.vmap(products.predict, in_axes=(None, 0))
+
+    @jax.jit
+    def mean_loss(flat):
+        z = predict(unravel(flat), X)
+        return jnp.mean(jax.nn.logsumexp(z, axis=1) - z[jnp.arange(len(y)), y])
+
+    lowest = np.linalg.eigvalsh(jax.jit(jax.hessian(mean_loss))(flat))[0] + L2
+    layers = unravel(flat)
+    facts = dict(model="small mlp", curvature="hessian", layers=len(layers))
+    verdict = np.array([lowest < 0], float)
+    return (X, y, X_test, y_test), products.named(layers), {"verdict": verdict}, facts
+
+
 RECIPES = {
     "W1": w1,
     "W2": w2,
@@ -252,6 +278,8 @@ RECIPES = {
     "W4": w4,
     "W5": w5,
     "W6": w6,
+    "W7 GGN": w7_fitted,
+    "W7 Hessian": w7_random,
 }
 
 

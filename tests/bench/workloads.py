@@ -28,12 +28,12 @@ class Workload(NamedTuple):
 MODELS = ("logistic regression", "MLP", "CNN", "transformer")
 
 
-def _inner_products(count, others, yardsticks=()):
+def _inner_products(count, others=(), yardsticks=()):
     return Series(
         title=f"{count} test points" if count > 1 else "one test point",
         recipe="W5",
         reference=f"scores, {count}",
-        ours=f"auto, {count}",
+        ours=f"tracin, {count}",
         peers={HERE: [f"{path}, {count}" for path in others]},
         yardsticks=yardsticks,
     )
@@ -86,14 +86,25 @@ WORKLOADS = {
         "mixture, n = 60,000, p = 7,840: inner products with the gradients of test points",
         7,
         [
-            _inner_products(1, ("on-the-fly", "kept", "vmap(grad)"), ("forward pass, 1",)),
-            _inner_products(10, ("on-the-fly", "kept")),
-            _inner_products(100, ("on-the-fly", "kept")),
+            _inner_products(1, ("vmap(grad)",), ("forward pass, 1",)),
+            _inner_products(10),
+            _inner_products(100),
         ],
     ),
     "W6": Workload(
         "mixture: 1,000 test points by 55,000, p = 7,840, to disk; about 15 minutes",
         1,
         [Series("to disk", "W6", "scores", "to disk", {})],
+    ),
+    "W7": Workload(
+        "digits, n = 200, an MLP with p = 610: the first call for 8 test points, by CG",
+        5,
+        [
+            Series("GGN", "W7 GGN", "scores", "CG", {HERE: ["plain JAX"]}),
+            Series(
+                *("Hessian, indefinite", "W7 Hessian", "verdict", "verdict", {}),
+                yardsticks=("plain JAX",),  # whose numbers say nothing of the matrix
+            ),
+        ],
     ),
 }
