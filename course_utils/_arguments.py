@@ -59,6 +59,15 @@ def number(name: str, value: Any, least: float = 0.0, *, above: bool = False) ->
         raise ValueError(f"{name} must be finite and {words}, got {value!r}")
 
 
+def known(name: str, tree: Any) -> None:
+    """Raise ``TypeError`` where a leaf of ``tree`` is traced: its values are not known yet."""
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree)):
+        raise TypeError(
+            f"{name} are traced: influence looks at values, so it cannot be asked for under jit, "
+            "vmap or grad; take cg of hessian_mvp there"
+        )
+
+
 def round_up(x: float) -> str:
     """A positive number in two digits, about 1 to 11 percent above ``x``: advice that suffices."""
     return f"{1.06 * x:.2g}"

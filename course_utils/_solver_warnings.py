@@ -43,7 +43,7 @@ def report(fit, solver, info, norms, noun, names=None, rows="rows") -> None:
     short = ~(info.converged | indefinite | broken)
     words = lambda chosen: " and ".join(sorted(set(np.asarray(STATUS)[info.status[chosen]])))
     if indefinite.any():
-        lowest, missing = map(float, jax.device_get(_missing_curvature(fit)))
+        lowest, missing, _ = map(float, jax.device_get(_missing_curvature(fit)))
         lowest = min(lowest, float(info.min_curvature[indefinite].min()))
         ggn = ', and so does curvature="ggn"' if fit.curvature == "hessian" else ""
         warn(
@@ -90,20 +90,19 @@ def _two_digits(x):
 
 
 def _cure_of_divergence(fit, info):
-    lowest, missing = map(float, jax.device_get(_missing_curvature(fit)))
     sufficient = 1.1 * float(_largest_example_curvature(fit))
-    cures = []
-    if lowest < 0:
-        cures.append(
-            f"the matrix is not positive definite (curvature {lowest:.3g}): raise damping by "
-            f"{round_up(missing)}"
-        )
-    if info.scale[0] < sufficient:
-        cures.append(
-            f"raise scale above {sufficient:.3g}, 1.1 times the largest curvature of one training "
-            f"example (it is {info.scale[0]:.3g})"
-        )
-    return "; " + ", and ".join(cures or ["raise scale or batch_size"])
+    if info.scale[0] >= sufficient:
+        return "; raise scale or batch_size"
+    return (
+        f"; raise scale above {sufficient:.3g}, 1.1 times the largest curvature of one training "
+        f"example (it is {info.scale[0]:.3g})"
+    )
+
+
+def negative_curvature(fit) -> float | None:
+    """The lowest curvature of H_d that Lanczos finds, where it proves H_d indefinite."""
+    lowest, _, rounding = map(float, jax.device_get(_missing_curvature(fit)))
+    return lowest if lowest < -rounding else None
 
 
 def some(noun: str, names: np.ndarray) -> str:
@@ -114,7 +113,7 @@ def some(noun: str, names: np.ndarray) -> str:
 
 @compiled
 def _missing_curvature(fit):
-    """The lowest curvature of H_d that Lanczos finds, and how much H_d lacks to be definite.
+    """The lowest curvature of H_d that Lanczos finds, how much H_d lacks to be definite; rounding.
 
     The second is at least a rounding error.
     """
@@ -122,7 +121,7 @@ def _missing_curvature(fit):
     found = lanczos(H_d, fit.theta, min(fit.p, 64), key=jax.random.key(0))
     below = jnp.min(found.eigenvalues - found.residual_norms)
     rounding = 10 * trees.epsilon(fit.theta) * jnp.max(jnp.abs(found.eigenvalues))
-    return fit.gathered((found.eigenvalues[0], jnp.maximum(-below, rounding)))
+    return fit.gathered((found.eigenvalues[0], jnp.maximum(-below, rounding), rounding))
 
 
 @compiled

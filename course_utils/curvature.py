@@ -494,14 +494,19 @@ def _check_pair(params, v):
 
 
 def as_scalar(loss_fn: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-    """``loss_fn``, refusing anything but a scalar per example when it is traced."""
+    """``loss_fn``, refusing anything but a real scalar per example when it is traced."""
 
     def checked(*args):
         value = loss_fn(*args)
-        if jnp.shape(value) != ():
-            got = jnp.shape(value)
-            raise ValueError(f"the loss of one example must be a scalar, got shape {got}")
-        return value
+        if not isinstance(value, jax.Array | np.ndarray | np.generic | int | float | complex):
+            got = type(value).__name__
+        elif jnp.shape(value) != ():
+            got = f"shape {jnp.shape(value)}"
+        elif not jnp.issubdtype(jnp.result_type(value), jnp.floating):
+            got = f"dtype {jnp.result_type(value)}"
+        else:
+            return value
+        raise ValueError(f"the loss of one example must be a scalar, got {got}")
 
     return checked
 

@@ -59,7 +59,8 @@ class FittedModel:
     Args:
         loss_fn: ``(params, example) -> scalar``, the loss of ONE example, without the l2 term.
             ``example`` has the structure of ``train`` without its leading axis. Where it reads a
-            global, its value now counts: pose the model anew after a change.
+            global, its value now counts: after a change questions are refused, until the model is
+            made anew.
         params: the fitted parameters, a pytree of floating-point arrays with p numbers in all.
         train: pytree whose leaves share a leading axis of n examples, such as ``(X, y)``.
         l2: $\lambda$ of the fit, a number or a tree prefix of ``params`` with one number per part,
@@ -148,16 +149,14 @@ class FittedModel:
         if curvature == "ggn" and not isinstance(loss_fn, Composition):
             raise TypeError("curvature='ggn' needs a loss_fn made by compose(predict, criterion)")
         check_batch_size(batch_size)
+        _arguments.known("params or data", (params, train, l2, damping))
         _arguments.number("damping", damping)
         if not isinstance(mesh, Mesh | None):
             raise TypeError(f"mesh must be a jax.sharding.Mesh or None, got {mesh!r}")
         if not (callable(loss_fn) and _is_hashable(loss_fn)):
             raise TypeError(f"loss_fn must be a hashable function, got {loss_fn!r}")
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((params, train))):
-            raise TypeError(
-                "params or data are traced: influence looks at values, so it cannot be asked for "
-                "under jit, vmap or grad; take cg of hessian_mvp there"
-            )
+        if any(map(callable, jax.tree.leaves(l2))):
+            raise TypeError(f"l2 must be a number or a tree of numbers, got {l2!r}")
         train = trees.as_arrays("train", train)
         n = trees.num_rows(train, "train")
         if n < 1 + (removal == "refit-mean"):
@@ -183,7 +182,7 @@ class FittedModel:
         self.selected = select is not None
         self._prepared: dict[Any, Any] = {}
         self._example_gradients = None
-        self._fingerprint, self.has_jvp = _traced(self)
+        self._fingerprint, self.has_jvp = _traced(self.loss, self.theta, self.train)
 
     @classmethod
     def at(cls, loss_fn: Loss, params: PyTree, train: PyTree, **options: Any) -> "FittedModel":
@@ -283,6 +282,19 @@ class FittedModel:
         """A measure of params and an example as one of theta and an example."""
         return lambda theta, example: as_scalar(measure)(self.params(theta), example)
 
+    def name_of(self, measure: Loss, data: PyTree) -> str:
+        """A name for what a measure computes of the params and one example of the data."""
+        return _traced(self.as_function_of_theta(measure), self.theta, data)[0]
+
+    def check_unchanged(self) -> None:
+        """Raise ``ValueError`` where the loss computes something else than when it was posed."""
+        now = fingerprint(_trace(self.loss, self.theta, self.train))
+        if not self._fingerprint.startswith(now):
+            raise ValueError(
+                "loss_fn computes something else than when the FittedModel was made: it reads a "
+                "value that has changed; make the model anew"
+            )
+
     def losses(self, theta: jax.Array, data: PyTree) -> jax.Array:
         """The loss of each row of the data, (m,)."""
         return jax.vmap(self.loss, in_axes=(None, 0))(theta, data)
@@ -368,7 +380,9 @@ class FittedModel:
         Raises:
             ValueError: if the data, a loss or a gradient is not finite.
         """
-        rows, (data, values, gradients) = _gradients(self, data, measure)
+        # A measure that reads a global is another one after a change of it.
+        name_of_measure = measure and self.name_of(measure, data)
+        rows, (data, values, gradients) = _gradients(self, data, measure, name_of_measure)
         function = "loss_fn" if measure is None else "test_loss_fn"
         trees.check_flags(name, data)
         trees.check_flags(f"the value of {function} for {name}", values)
@@ -415,17 +429,29 @@ class FittedModel:
             self._prepared[solver].check()
         return self._prepared[solver]
 
-    def inner_products(self, x: np.ndarray, data: PyTree = None) -> np.ndarray:
+    def inner_products(
+        self, x: np.ndarray, data: PyTree = None, name: str = "candidates"
+    ) -> np.ndarray:
         """x_t · (∇ℓ(z_i) + l2_gradient) for the rows x_t and all examples z_i of the data.
 
         The training data where there are no others. Shape (len(x), m).
+
+        Raises:
+            ValueError: if other data, their losses or gradients are not finite.
         """
         if data is None and self._example_gradients is not None:
             return (
                 _products(x, self._example_gradients) + (x @ np.asarray(self.l2_gradient))[:, None]
             )
         formed = len(x) >= _GRADIENTS_FORMED_FROM or not self.has_jvp
-        return np.asarray(_inner_products(self, x, data, formed))
+        products, (rows, losses) = _inner_products(self, x, data, formed)
+        products = np.asarray(products)
+        if data is not None:
+            trees.check_flags(name, rows)
+            trees.check_flags(f"the value of loss_fn for {name}", losses)
+            if not np.isfinite(products[np.isfinite(x).all(axis=1)]).all():
+                raise ValueError(f"NaN or infinity in the gradient of loss_fn for {name}")
+        return products
 
     def eigenpairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues of H, ascending, (p,), and eigenvectors in columns; found once."""
@@ -579,9 +605,12 @@ def _sums_of_gradients(fit, members):
     return fit.gathered(jax.lax.map(of_row, jnp.asarray(members)))
 
 
-@partial(compiled, static_argnames="measure")
-def _gradients(fit, data, measure):
-    """∇m(z) for each row z, and which are finite: leaves of z, all values, all gradients."""
+@partial(compiled, static_argnames=("measure", "name"))
+def _gradients(fit, data, measure, name):
+    """∇m(z) for each row z, and which are finite: leaves of z, all values, all gradients.
+
+    ``name`` says what the measure computes: another one is another program.
+    """
     measure = fit.loss if measure is None else fit.as_function_of_theta(measure)
     of_row = lambda z: jax.value_and_grad(measure)(fit.theta, z)
     values, rows = trees.map_rows(of_row, data, fit.gradients_at_once)
@@ -618,22 +647,24 @@ def _on_cpu():
 
 @partial(compiled, static_argnames="store")
 def _inner_products(fit, x, data, store):
-    """x_t · (∇ℓ(z_i) + l2_gradient), (len(x), m)."""
+    """x_t · (∇ℓ(z_i) + l2_gradient), (len(x), m); which rows' leaves and losses are finite."""
     shards, size = (fit.shards, fit.batch_size) if data is None else (1, None)
-    data = fit.train if data is None else data
+    given, data = data, fit.train if data is None else data
 
     def from_gradient(z):
-        return x @ jax.grad(fit.loss)(fit.theta, z)
+        value, gradient = jax.value_and_grad(fit.loss)(fit.theta, z)
+        return x @ gradient, value
 
     def from_derivatives(z):  # along x_t, without a gradient: ∇ℓ_i is linear in the direction
-        _, along = jax.linearize(lambda theta: fit.loss(theta, z), fit.theta)
-        return trees.map_rows(along, x, _DIRECTIONS_AT_ONCE)
+        value, along = jax.linearize(lambda theta: fit.loss(theta, z), fit.theta)
+        return trees.map_rows(along, x, _DIRECTIONS_AT_ONCE), value
 
     if store:
-        products = trees.map_rows(from_gradient, data, fit.gradients_at_once, shards)
+        products, values = trees.map_rows(from_gradient, data, fit.gradients_at_once, shards)
     else:
-        products = trees.map_rows(from_derivatives, data, size, shards)
-    return fit.gathered((products + x @ fit.l2_gradient).T)
+        products, values = trees.map_rows(from_derivatives, data, size, shards)
+    finite = trees.finite_flags((given, values))
+    return fit.gathered(((products + x @ fit.l2_gradient).T, finite))
 
 
 @compiled
@@ -647,18 +678,23 @@ def _mean_eigenvalue(fit):
     return total / fit.p
 
 
-def _traced(fit):
+def _traced(loss, theta, data):
     """A name for what the loss computes, with the constants it holds; and if it has a jvp.
 
     Derivatives follow from the loss, unless it brings rules of its own: then these count too.
     """
-    example = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), fit.train)
-    traced = jax.make_jaxpr(fit.loss)(fit.theta, example)
+    traced = _trace(loss, theta, data)
     words = str(traced)
     if "custom_jvp_call" in words or "custom_vjp_call" in words:
-        slope = jax.make_jaxpr(jax.value_and_grad(fit.loss))(fit.theta, example)
+        slope = _trace(jax.value_and_grad(loss), theta, data)
         return fingerprint(traced) + fingerprint(slope), "custom_vjp_call" not in words
     return fingerprint(traced), True
+
+
+def _trace(function, theta, data):
+    """What a function of theta and one example of the data computes."""
+    example = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), data)
+    return jax.make_jaxpr(function)(theta, example)
 
 
 def fingerprint(traced: core.ClosedJaxpr) -> str:

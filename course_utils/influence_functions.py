@@ -31,7 +31,16 @@ from course_utils._arguments import configured
 from course_utils._compiled import compiled
 from course_utils.fitted_model import FittedModel
 from course_utils.influence_result import Influence
-from course_utils.solvers import CG, INDEFINITE, Arnoldi, LiSSA, SolveInfo, Solver, default_tol
+from course_utils.solvers import (
+    CG,
+    DIVERGED,
+    INDEFINITE,
+    Arnoldi,
+    LiSSA,
+    SolveInfo,
+    Solver,
+    default_tol,
+)
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
@@ -61,7 +70,8 @@ def influence(
         test: pytree whose leaves share a leading axis of n_test examples, like the training data.
         solver: ``CG(tol=…, maxiter=…)``, ``LiSSA(…)``, ``Arnoldi(rank=…)`` or ``Exact()``.
         candidates: the examples to score, like the training data; those where ``None``. The score
-            of a new point is minus what *adding* it with the weight 1/n would change.
+            of a new point is minus what *adding* it with the weight 1/n would change. First order
+            alone: what a new point bends is not what a training point bends.
         corrected: score with the one-step correction of ``influence_on_params`` in place of the
             first order, for the points that bend their own fit; a solve per candidate and output.
         test_loss_fn: $m$, ``(params, test example) -> scalar``; the loss of the fit if ``None``.
@@ -79,7 +89,7 @@ def influence(
 
     Raises:
         TypeError: an unknown ``solver``, ``measure`` or ``aggregate``; ``corrected`` for a loss
-            that was not composed.
+            that was not composed, or with ``candidates``.
         ValueError: NaN or infinity in the data, in $m$ or its gradient; test or candidates that do
             not match the training data; with ``Exact``, a matrix that is indefinite or singular.
 
@@ -99,19 +109,20 @@ def influence(
     candidates = None if candidates is None else _like_train(fit, candidates, "candidates")
     if corrected:
         _check_composed(fit)
+        if candidates is not None:
+            raise TypeError("corrected=True scores the training points: leave candidates out")
 
     slopes = slopes_of(fit, test, test_loss_fn, aggregate)  # ∇m(z_t), (n_test, p)
     s, info, runs = solve_rows(fit, solver, slopes, "test points", progress)  # H_d s_t = ∇m(z_t)
     if corrected:
-        moves = _corrected_moves(fit, fit.train if candidates is None else candidates, solver)
-        scores = slopes @ moves.T
+        scores = slopes @ _corrected_moves(fit, solver, np.arange(fit.n)).T
     else:
         scores = fit.inner_products(s, candidates) / fit.n  # s_t · ∇ℓ(z_i) / n
     spread = None if runs is None else _standard_error(fit, runs, candidates)
 
     scores = blanked(scores, info).astype(slopes.dtype)
     seconds = np.full(len(scores), (time.perf_counter() - began) / max(len(scores), 1))
-    said = convention(fit, test_loss_fn, measure, aggregate, candidates, corrected)
+    said = convention(fit, test_loss_fn, measure, aggregate, candidates is not None, corrected)
     kind = "loss" if test_loss_fn is None else measure
     return Influence(scores, fit.rows(s), info, said, seconds, kind, spread)
 
@@ -215,8 +226,7 @@ def influence_on_params(
     indices = trees.row_indices(indices, fit.n)
     if corrected:
         _check_composed(fit)
-        chosen = rows_of(fit.train, indices)
-        return fit.rows(_corrected_moves(fit, chosen, solver, indices, progress))
+        return fit.rows(_corrected_moves(fit, solver, indices, progress))
     right = fit.training_gradients(indices) + np.asarray(fit.l2_gradient)
     x, _, _ = solve_rows(fit, solver, right, "training points", progress, names=indices)
     return fit.rows(x / fit.n)
@@ -244,25 +254,20 @@ def self_influence(
     check_arguments(fit, solver)
     if corrected:
         _check_composed(fit)
+        found = _corrected(fit, solver, np.arange(fit.n), progress, of_moves=_dots)
+        return _reported(fit, solver, np.arange(fit.n), *found)
     own, infos, norms = [], [], []
     with bar(fit.n, "training points", progress) as advance:
         for block in _blocks(fit.n, solver.rows_at_once(fit.p)):
             slopes = fit.training_gradients(block)
-            if corrected:
-                moves = _corrected_moves(fit, rows_of(fit.train, block), solver, block)
-                own.append(_dots(slopes, moves))
-            else:
-                x, info, _ = fit.solve(slopes, solver)
-                own.append(_dots(slopes + np.asarray(fit.l2_gradient), x) / fit.n)
-                infos.append(info)
-                norms.append(np.linalg.norm(slopes, axis=1))
+            x, info, _ = fit.solve(slopes, solver)
+            own.append(_dots(slopes + np.asarray(fit.l2_gradient), x) / fit.n)
+            infos.append(info)
+            norms.append(np.linalg.norm(slopes, axis=1))
             advance(len(block))
-    own = np.concatenate(own)[: fit.n]
-    if corrected:
-        return own
-    info = one_verdict(_joined(infos, fit.n))
+    info = one_verdict(fit, _joined(infos, fit.n))
     _solver_warnings.report(fit, solver, info, np.concatenate(norms)[: fit.n], "training points")
-    return np.where(info.status >= INDEFINITE, np.nan, own).astype(own.dtype)
+    return blanked(np.concatenate(own)[: fit.n], info)
 
 
 @configured
@@ -506,6 +511,8 @@ def check_arguments(fit, solver, test_loss_fn=None, measure=None):
             "the first argument is the fitted model, FittedModel(loss_fn, params, train, l2=...): "
             f"got {type(fit).__name__}"
         )
+    _arguments.known("params or data", fit.theta)
+    fit.check_unchanged()
     if not isinstance(solver, Solver):
         raise TypeError(
             f"solver must be CG(...), LiSSA(...), Arnoldi(...) or Exact(), got {solver!r}"
@@ -525,6 +532,7 @@ def checked_test(fit, test, test_loss_fn):
     """The test points as arrays on the device, refused where they do not suit."""
     if test_loss_fn is None:
         return _like_train(fit, test, "test")
+    _arguments.known("arrays of test", test)
     test = trees.as_arrays("test", test)
     trees.num_rows(test, "test")
     return fit.placed(trees.promote(test))
@@ -532,13 +540,14 @@ def checked_test(fit, test, test_loss_fn):
 
 def _like_train(fit, data, name):
     """Examples as arrays of the dtypes of the training data, refused where these are of no kin."""
+    _arguments.known(f"arrays of {name}", data)
     data = trees.as_arrays(name, data)
     trees.num_rows(data, name)
     return fit.placed(trees.cast_rows_like(name, trees.promote(data), "train", fit.train))
 
 
 def convention(
-    fit, test_loss_fn=None, measure=None, aggregate=None, candidates=None, corrected=False
+    fit, test_loss_fn=None, measure=None, aggregate=None, are_new=False, corrected=False
 ):
     """One sentence that says what ``scores[t, i]`` estimates."""
     refit = {
@@ -547,7 +556,7 @@ def convention(
     }[fit.removal]
     measured = "loss" if test_loss_fn is None else "value of test_loss_fn"
     where = "test point t" if aggregate is None else f"the {aggregate} over all test points"
-    point = "training point i" if candidates is None else "candidate i, had it been fitted to,"
+    point = "candidate i, had it been fitted to," if are_new else "training point i"
     damped = f", as the damped (proximal) response with damping {fit.damping:g}" * (fit.damping > 0)
     matrix = "" if fit.curvature == "hessian" else ", with the Gauss-Newton matrix for the Hessian"
     part = ", refitting the selected params alone" * fit.selected
@@ -614,12 +623,19 @@ def _joined(infos, m):
     return SolveInfo(*(np.concatenate(parts)[:m] for parts in zip(*infos)))
 
 
-def one_verdict(info):
-    """Where one row has proved the matrix indefinite, no row estimates a refit."""
-    if not (info.status == INDEFINITE).any():
+def one_verdict(fit, info):
+    """Where one row has proved the matrix indefinite, no row estimates a refit.
+
+    A series that diverges on an indefinite matrix proves nothing: then Lanczos looks at it.
+    """
+    proven, status = info.status == INDEFINITE, np.maximum(info.status, INDEFINITE)
+    lowest = info.min_curvature[proven].min() if proven.any() else None
+    if (info.status == DIVERGED).any():
+        lowest = _solver_warnings.negative_curvature(fit)
+        status = np.full_like(status, INDEFINITE)
+    if lowest is None:
         return info
-    status = np.maximum(info.status, INDEFINITE)
-    lowest = np.full_like(info.min_curvature, info.min_curvature[info.status == INDEFINITE].min())
+    lowest = np.full_like(info.min_curvature, lowest)
     return info._replace(
         converged=np.zeros_like(info.converged), min_curvature=lowest, status=status
     )
@@ -638,7 +654,7 @@ def solve_rows(fit, solver, B, noun, progress=False, *, names=None, report=True,
         for block in _blocks(m, solver.rows_at_once(fit.p)):
             found.append(fit.solve(B[block], solver))
             advance(len(block))
-    info = one_verdict(_joined([part.info for part in found], m))
+    info = one_verdict(fit, _joined([part.info for part in found], m))
     if report:
         norms = np.linalg.norm(B, axis=1)
         _solver_warnings.report(fit, solver, info, norms, noun, names, rows)
@@ -652,7 +668,8 @@ def solve_rows(fit, solver, B, noun, progress=False, *, names=None, report=True,
 
 def blanked(rows, info):
     """The rows with NaN in those whose solve failed."""
-    return np.where((info.status >= INDEFINITE)[:, None], np.nan, rows).astype(rows.dtype)
+    failed = (info.status >= INDEFINITE).reshape(-1, *[1] * (rows.ndim - 1))
+    return np.where(failed, np.nan, rows).astype(rows.dtype)
 
 
 def _standard_error(fit, runs, candidates):
@@ -673,31 +690,59 @@ def _dots(a, b):
 # --------------------------------------------------------------------------------------
 
 
-def _corrected_moves(fit, chosen, solver, names=None, progress=False):
-    """Δθ of ``influence_on_params(corrected=True)`` for each chosen example, (k, p), NumPy."""
-    k = trees.num_rows(chosen)
-    if k == 0:
-        return np.zeros((0, fit.p), fit.theta.dtype)
-    g = fit.gradients(chosen, name="train") + np.asarray(fit.l2_gradient)
+def _corrected_moves(fit, solver, indices, progress=False):
+    """Δθ of ``influence_on_params(corrected=True)`` for some training points, (k, p)."""
+    found = _corrected(fit, solver, indices, progress)
+    return _reported(fit, solver, indices, *found)
+
+
+def _corrected(fit, solver, indices, progress, of_moves=lambda slopes, moves: moves):
+    """Of gradients and corrected moves of training points what is asked, (k, ...); certificates.
+
+    Of the solves for each point the worst; and the norms of their right-hand sides.
+    """
     rest = fit.with_less_l2() if fit.removal == "refit-mean" else fit
-    J, H_z = _output_curvature(rest, chosen)  # (k, outputs, p), (k, outputs, outputs)
-    per = 1 + H_z.shape[-1]
-    right = np.concatenate([g[:, None], np.asarray(J)], axis=1).reshape(k * per, fit.p)
-    x, info, _ = solve_rows(rest, solver, right, "training points", progress, report=False)
-    moves = np.asarray(_without_example(J, x.reshape(k, per, -1), H_z / fit.n)) / fit.n
-    norms = np.linalg.norm(right, axis=1)
-    names = np.arange(k) if names is None else np.asarray(names)
-    worst = _worst(info, norms, per)
-    info, norms = SolveInfo(*(a[worst] for a in info)), norms[worst]
-    _solver_warnings.report(rest, solver, info, norms, "training points", names)
-    failed = info.status >= INDEFINITE
-    lost = ~np.isfinite(moves).all(axis=1) & ~failed
+    wanted, infos, norms = [], [], []
+    with bar(len(indices), "training points", progress) as advance:
+        for block in _blocks(len(indices), _POINTS_CORRECTED):
+            slopes = fit.training_gradients(indices[block])
+            chosen = rows_of(fit.train, indices[block])
+            J, H_z = _output_curvature(rest, chosen)  # (k, outputs, p), (k, outputs, outputs)
+            per = 1 + H_z.shape[-1]
+            g = slopes + np.asarray(fit.l2_gradient)
+            right = np.concatenate([g[:, None], np.asarray(J)], axis=1).reshape(-1, fit.p)
+            x, info, _ = solve_rows(rest, solver, right, "training points", report=False)
+            solved = x.reshape(len(block), per, -1)
+            moves = np.asarray(_without_example(J, solved, H_z / fit.n)) / fit.n
+            worst = _worst(info, np.linalg.norm(right, axis=1), per)
+            wanted.append(of_moves(slopes, moves))
+            infos.append(SolveInfo(*(a[worst] for a in info)))
+            norms.append(np.linalg.norm(right[worst], axis=1))
+            advance(len(block))
+    k = len(indices)
+    if k == 0:
+        return np.zeros((0, fit.p), fit.theta.dtype), None, None
+    return np.concatenate(wanted)[:k], _joined(infos, k), np.concatenate(norms)[:k]
+
+
+def _reported(fit, solver, indices, rows, info, norms):
+    """The rows of corrected moves, NaN where that failed, after a warning."""
+    if info is None:
+        return rows
+    rest = fit.with_less_l2() if fit.removal == "refit-mean" else fit
+    info = one_verdict(rest, info)
+    _solver_warnings.report(rest, solver, info, norms, "training points", indices)
+    solved = info.status < INDEFINITE
+    lost = solved & ~np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
     if lost.any():
-        some = _solver_warnings.some("training points", names[lost])
+        some = _solver_warnings.some("training points", indices[lost])
         _solver_warnings.warn(
             f"{some}: without them the fit is not determined (leverage 1), and their rows are NaN"
         )
-    return np.where(failed[:, None], np.nan, moves).astype(moves.dtype)
+    return blanked(rows, info)
+
+
+_POINTS_CORRECTED = 1024  # at a time, each with its outputs by params
 
 
 def _worst(info, norms, per):

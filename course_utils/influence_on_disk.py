@@ -96,7 +96,7 @@ def influence_on_disk(
     scores = blocks.matrix("scores", (n_test, fit.n), dtype, rows)
     empty = {name: np.zeros(0, like[name][1]) for name in like if name != "scores"}
     join = lambda name: np.concatenate([empty[name], *(block[name] for block in kept)])[:n_test]
-    info = functions.one_verdict(SolveInfo(*map(join, SolveInfo._fields)))
+    info = functions.one_verdict(fit, SolveInfo(*map(join, SolveInfo._fields)))
     _solver_warnings.report(fit, solver, info, join("norms"), "test points")
     kind = "loss" if test_loss_fn is None else measure
     return Influence(scores, None, info, convention, seconds, kind)
