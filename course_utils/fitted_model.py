@@ -149,6 +149,7 @@ class FittedModel:
         if curvature == "ggn" and not isinstance(loss_fn, Composition):
             raise TypeError("curvature='ggn' needs a loss_fn made by compose(predict, criterion)")
         check_batch_size(batch_size)
+        _arguments.no_loader("train", train)
         _arguments.known("params or data", (params, train, l2, damping))
         _arguments.number("damping", damping)
         if not isinstance(mesh, Mesh | None):
@@ -185,6 +186,7 @@ class FittedModel:
         self._fingerprint, self.has_jvp = _traced(self.loss, self.theta, self.train)
 
     @classmethod
+    @configured
     def at(cls, loss_fn: Loss, params: PyTree, train: PyTree, **options: Any) -> "FittedModel":
         """A model at params that need not be an optimum: the numbers are not looked at."""
         self = object.__new__(cls)

@@ -21,7 +21,7 @@ from course_utils._arguments import configured
 from course_utils._files import write_whole
 from course_utils.fitted_model import FittedModel, fingerprint
 from course_utils.influence_result import Influence
-from course_utils.solvers import CG, SolveInfo, Solver
+from course_utils.solvers import CG, INDEFINITE, SolveInfo, Solver
 
 PyTree = Any
 
@@ -72,7 +72,8 @@ def influence_on_disk(
     )
     seconds, kept = np.full(n_test, np.nan), []
     size = -(-n_test // max(1, -(-n_test // _BLOCK)))
-    like = {name: ((size,), _KINDS.get(name, dtype)) for name in (*SolveInfo._fields, "norms")}
+    like: dict[str, tuple] = {name: ((size,), dtype) for name in (*SolveInfo._fields, "norms")}
+    like |= {name: ((size,), kind) for name, kind in _KINDS.items()}
     like["scores"] = ((size, fit.n), dtype)
 
     def make(start):
@@ -89,14 +90,22 @@ def influence_on_disk(
             end = min(start + size, n_test)
             block, elapsed = blocks.block(start // size, partial(make, start), like)
             seconds[start:end] = elapsed / (end - start)
-            kept.append({name: array for name, array in block.items() if name != "scores"})
+            del block["scores"]  # which stay on disk
+            kept.append(block)
             advance(end - start)
-    again = lambda k: blocks.block(k, partial(make, k * size), like)[0]["scores"]
-    rows = lambda: map(again, range(len(kept)))
-    scores = blocks.matrix("scores", (n_test, fit.n), dtype, rows)
     empty = {name: np.zeros(0, like[name][1]) for name in like if name != "scores"}
     join = lambda name: np.concatenate([empty[name], *(block[name] for block in kept)])[:n_test]
-    info = functions.one_verdict(fit, SolveInfo(*map(join, SolveInfo._fields)))
+    certificates: Any = map(join, SolveInfo._fields)
+    info = functions.one_verdict(fit, SolveInfo(*certificates))
+    failed = info.status >= INDEFINITE  # of any row of any block: the verdict is of the matrix
+
+    def again(k):
+        here = failed[k * size : (k + 1) * size]
+        rows = blocks.block(k, partial(make, k * size), like)[0]["scores"][: len(here)]
+        rows[here] = np.nan
+        return rows
+
+    scores = blocks.matrix("scores", (n_test, fit.n), dtype, lambda: map(again, range(len(kept))))
     _solver_warnings.report(fit, solver, info, join("norms"), "test points")
     kind = "loss" if test_loss_fn is None else measure
     return Influence(scores, None, info, convention, seconds, kind)
@@ -127,9 +136,7 @@ def _name(fit, test, solver, measure, about):
         if fit.has_jvp:
             along = lambda theta, z: jax.jvp(lambda theta: loss(theta, z), (theta,), (theta,))
             add(fingerprint(jax.make_jaxpr(along)(fit.theta, z)))
-    if fit.curvature == "ggn":  # the same loss can be cut into two parts in several ways
-        outputs = lambda theta, z: fit.loss_fn.predict(fit.params(theta), z[0])
-        add(fingerprint(jax.make_jaxpr(outputs)(fit.theta, example(fit.train))))
+    add(fingerprint(jax.make_jaxpr(lambda fit, v: fit.hessian_product()(v))(fit, fit.theta)))
     return digest.hexdigest()
 
 
@@ -198,7 +205,7 @@ class _Blocks:
                 file.write(rows.tobytes())
 
         try:
-            kept = np.load(path, mmap_mode="r")
+            kept = np.lib.format.open_memmap(path, mode="r")
             raw = lambda rows: rows.data.cast("B")  # compared without a copy
             same = lambda start, rows: raw(kept[start : start + len(rows)]) == raw(rows)
             if (kept.shape, kept.dtype) == (shape, dtype) and all(same(*part) for part in parts()):
@@ -206,4 +213,4 @@ class _Blocks:
         except (OSError, ValueError, EOFError):  # missing, or damaged
             pass
         write_whole(path, write)
-        return np.load(path, mmap_mode="r")
+        return np.lib.format.open_memmap(path, mode="r")
