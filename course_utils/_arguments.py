@@ -1,7 +1,7 @@
 """One way to refuse an argument, and the settings of JAX that the package computes under."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -57,6 +57,14 @@ def number(name: str, value: Any, least: float = 0.0, *, above: bool = False) ->
     if not (one and least <= value < np.inf and not (above and value == least)):
         words = ("positive" if least == 0 else f"above {least}") if above else f"at least {least:g}"
         raise ValueError(f"{name} must be finite and {words}, got {value!r}")
+
+
+def no_loader(name: str, data: Any) -> None:
+    """Raise ``TypeError`` where ``data`` is something to go through, and no tree of arrays."""
+    fits = isinstance(data, list | tuple | Mapping | str | bytes) or hasattr(data, "__array__")
+    if isinstance(data, Iterable) and not fits:
+        kind = type(data).__name__
+        raise TypeError(f"{name} is a {kind}, expected arrays: stack what it gives into arrays")
 
 
 def known(name: str, tree: Any) -> None:

@@ -532,6 +532,7 @@ def checked_test(fit, test, test_loss_fn):
     """The test points as arrays on the device, refused where they do not suit."""
     if test_loss_fn is None:
         return _like_train(fit, test, "test")
+    _arguments.no_loader("test", test)
     _arguments.known("arrays of test", test)
     test = trees.as_arrays("test", test)
     trees.num_rows(test, "test")
@@ -540,6 +541,7 @@ def checked_test(fit, test, test_loss_fn):
 
 def _like_train(fit, data, name):
     """Examples as arrays of the dtypes of the training data, refused where these are of no kin."""
+    _arguments.no_loader(name, data)
     _arguments.known(f"arrays of {name}", data)
     data = trees.as_arrays(name, data)
     trees.num_rows(data, name)
