@@ -33,7 +33,7 @@ _HOMES = {
         "self_influence",
         "tracin",
     ),
-    "influence_on_disk": ("influence_on_disk",),
+    "scores_on_disk": ("influence_on_disk",),
     "influence_result": ("Influence",),
     "kronecker": (
         "kronecker_factors",

@@ -28,7 +28,7 @@ from course_utils.influence_functions import (
     self_influence as self_influence,
     tracin as tracin,
 )
-from course_utils.influence_on_disk import influence_on_disk as influence_on_disk
+from course_utils.scores_on_disk import influence_on_disk as influence_on_disk
 from course_utils.influence_result import Influence as Influence
 from course_utils.kronecker import (
     kronecker_factors as kronecker_factors,

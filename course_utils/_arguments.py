@@ -3,13 +3,15 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import jax
 import numpy as np
 
+Function = TypeVar("Function", bound=Callable)
 
-def configured(function: Callable) -> Callable:
+
+def configured(function: Function) -> Function:
     """``function`` under the settings that it was written for, whatever the caller has chosen.
 
     Products of matrices have the highest precision. NaN marks a solve that failed and is no bug,
@@ -29,7 +31,7 @@ def configured(function: Callable) -> Callable:
                 stack.enter_context(setting)
             return function(*args, **options)
 
-    return call
+    return cast(Function, call)
 
 
 def one_of(name: str, value: Any, allowed: tuple) -> None:

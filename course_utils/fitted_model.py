@@ -100,6 +100,8 @@ class FittedModel:
             at most 128 of the examples).
     """
 
+    _prepared: dict[Any, Any]  # by solver, with H where somebody has asked for its eigenpairs
+
     @configured
     def __init__(
         self,
@@ -181,7 +183,7 @@ class FittedModel:
         self.train, self.weights = trees.promote(train), weights.astype(theta.dtype)
         self.damping = float(damping)
         self.selected = select is not None
-        self._prepared: dict[Any, Any] = {}
+        self._prepared = {}
         self._example_gradients = None
         self._fingerprint, self.has_jvp = _traced(self.loss, self.theta, self.train)
 
@@ -264,7 +266,7 @@ class FittedModel:
     # The model as a function of the vector theta
     # ----------------------------------------------------------------------------------
 
-    def tree(self, vector: jax.Array) -> PyTree:
+    def tree(self, vector: jax.Array | np.ndarray) -> PyTree:
         """A vector (p,) in the structure of the params; ``None`` for leaves held fixed."""
         return self._structure.unflatten(vector)
 
@@ -412,7 +414,7 @@ class FittedModel:
         if isinstance(solver, CG) and solver.block and len(B) > 1 and unsure.any():
             alone = CG(solver.tol, solver.maxiter, block=False)
             again = solve_rows(partial(_solve, self, alone, prepared), B)
-            pick = lambda new, old: np.where(unsure, new, old)
+            pick: Callable[..., Any] = lambda new, old: np.where(unsure, new, old)
             x = np.where(unsure[:, None], again.x, found.x)
             found = Solution(x, SolveInfo(*map(pick, again.info, found.info)))
         return found
@@ -448,7 +450,9 @@ class FittedModel:
         formed = len(x) >= _GRADIENTS_FORMED_FROM or not self.has_jvp
         products, (rows, losses) = _inner_products(self, x, data, formed)
         products = np.asarray(products)
-        if data is not None:
+        if data is None:
+            products = products[:, : self.n]  # without what fills up the last device
+        else:
             trees.check_flags(name, rows)
             trees.check_flags(f"the value of loss_fn for {name}", losses)
             if not np.isfinite(products[np.isfinite(x).all(axis=1)]).all():

@@ -446,7 +446,7 @@ def tracin(
         raise ValueError("checkpoints must hold at least one, got none")
     if not np.isfinite(step_sizes).all():
         raise ValueError("NaN or infinity in step_sizes")
-    total = 0.0
+    total: Any = 0.0
     for params, step_size in zip(trees.rows(checkpoints), step_sizes, strict=True):
         fit = FittedModel.at(loss_fn, params, train, select=select, batch_size=batch_size)
         slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, None)

@@ -111,8 +111,8 @@ def proximal_refit(
     """
     if not fit.is_composed:
         raise TypeError("proximal_refit needs a loss_fn made by compose(predict, criterion)")
-    indices = jnp.asarray(trees.row_indices(indices, fit.n))
-    theta, info = jax.device_get(_proximal(fit, indices, maxiter))
+    chosen = jnp.asarray(trees.row_indices(indices, fit.n))
+    theta, info = jax.device_get(_proximal(fit, chosen, maxiter))
     return jax.vmap(fit.params)(jnp.asarray(theta)), MinimizeInfo(*info)
 
 

@@ -30,10 +30,18 @@ from logistic import (
     sample,
 )
 
-from course_utils import CG, Exact, FittedModel, LiSSA, compose, influence, influence_functions
-from course_utils.influence_on_disk import influence_on_disk
+from course_utils import (
+    CG,
+    Exact,
+    FittedModel,
+    LiSSA,
+    compose,
+    influence,
+    influence_functions,
+    influence_on_disk,
+)
+from course_utils import scores_on_disk as on_disk
 
-on_disk = sys.modules["course_utils.influence_on_disk"]
 MANY = sample(300, 3, 9)  # three blocks of 100 test points
 
 

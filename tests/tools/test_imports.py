@@ -13,39 +13,34 @@ import course_utils
 
 ROOM = Path(course_utils.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.iter_modules(course_utils.__path__))
-NUMERIC = {"trees", "curvature", "_certificates", "_series", "solvers", "_problem", "_cache"}
-NUMERIC |= {"sharding", "_kept_scores", "_results", "influence_functions", "validation"}
+NUMERIC = {"trees", "curvature", "solvers", "kronecker", "fitted_model", "influence_functions"}
+NUMERIC |= {"influence_result", "scores_on_disk", "retraining", "sharding"}
 TEACHING = {"plotting", "widgets", "exercises"}
 # The arrows of the package: who may import whom.
 MAY_IMPORT = {
+    "_arguments": set(),
+    "_compiled": set(),
+    "_files": set(),
     "trees": set(),
     "curvature": {"trees"},
-    "_cache": {"_cost"},
-    "_certificates": {"trees"},
-    "_series": {"trees", "_certificates"},
-    "_block_cg": {"trees", "_certificates"},
-    "solvers": {"trees", "curvature", "_certificates", "_series", "_block_cg"},
-    "_cost": set(),
-    "_compiled": {
-        *("trees", "curvature", "_certificates", "_block_cg", "_cost", "solvers", "sharding"),
-    },
-    "_problem": {
-        *("trees", "curvature", "_certificates", "solvers", "sharding", "_compiled", "_cost"),
-    },
-    "_results": {"_cache", "trees", "solvers"},
     "sharding": {"trees"},
-    "_kept_scores": {"_problem", "_cache", "trees", "solvers"},
-    "influence_functions": {
-        "sharding",
-        "_kept_scores",
-        "_problem",
-        "_compiled",
-        "_results",
-        "_cache",
-        "trees",
-        "solvers",
+    "solvers": {"_arguments", "trees", "curvature"},
+    "_solver_warnings": {"_arguments", "_compiled", "trees", "curvature", "solvers"},
+    "fitted_model": {
+        *("_arguments", "_compiled", "_solver_warnings"),
+        *("trees", "curvature", "sharding", "solvers"),
     },
-    "validation": {"trees", "influence_functions"},
+    "influence_result": {"_files", "solvers"},
+    "influence_functions": {
+        *("_arguments", "_compiled", "_solver_warnings"),
+        *("trees", "solvers", "fitted_model", "influence_result"),
+    },
+    "scores_on_disk": {
+        *("_arguments", "_files", "_solver_warnings"),
+        *("trees", "solvers", "fitted_model", "influence_result", "influence_functions"),
+    },
+    "retraining": {"_arguments", "_compiled", "trees", "fitted_model", "training"},
+    "kronecker": {"trees", "curvature", "models"},
     "training": {"trees"},
     "widgets": {"plotting"},
     "dynamics": set(),
@@ -180,7 +175,7 @@ def test_loading_all_numeric_modules_loads_no_plotting_library():
 
 
 @pytest.mark.parametrize("module", sorted(set(MAY_IMPORT) & set(MODULES) - {"exercises"}))
-def test_no_module_has_more_than_400_lines_of_code(module):
+def test_no_module_has_more_than_550_lines_of_code(module):
     tree = ast.parse((ROOM / f"{module}.py").read_text(encoding="utf-8"))
     lines = (ROOM / f"{module}.py").read_text(encoding="utf-8").splitlines()
     code = {
@@ -191,4 +186,4 @@ def test_no_module_has_more_than_400_lines_of_code(module):
             node
         ):
             code -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-    assert len(code) <= 400
+    assert len(code) <= 550

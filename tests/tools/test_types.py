@@ -23,7 +23,7 @@ import numpy as np
 from jax import Array
 
 import course_utils
-from course_utils import CG, Influence, cg, influence, influense  # attr-defined
+from course_utils import CG, FittedModel, Influence, cg, influence, influense  # attr-defined
 from course_utils.training import descend, empirical_risk
 from course_utils.trees import num_rows
 
@@ -34,14 +34,16 @@ def loss(w: Array, example: tuple[Array, Array]) -> Array:
 
 
 w, data = jnp.ones(2), (np.eye(2), np.ones(2))
-found: Influence = influence(loss, w, data, data, solver=CG(tol=1e-8), damping=0.1)
+fit = FittedModel(loss, w, data, l2=0.1, damping=0.1)
+found: Influence = influence(fit, data, solver=CG(tol=1e-8), measure=None)
 largest: np.ndarray = found.helpful(1)
 x, info = cg(lambda v: 2 * v, w, tol=1e-8, maxiter=jnp.asarray(3))
 n: int = num_rows(data) + len(info.status.shape)
 
-influence(loss, w, data, data, damping="0.1")  # arg-type
-influence(loss, w, data, data, solver="cg")  # arg-type
-influence(2.0, w, data, data)  # arg-type
+FittedModel(loss, w, data, damping="0.1")  # arg-type
+FittedModel(2.0, w, data)  # arg-type
+influence(fit, data, solver="cg")  # arg-type
+influence(loss, data)  # arg-type
 CG(tol="small")  # arg-type
 text: str = found.scores  # assignment
 cg(lambda v: 2 * v, w, maxiter=0.5)  # arg-type
