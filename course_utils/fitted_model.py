@@ -447,6 +447,8 @@ class FittedModel:
             return (
                 _products(x, self._example_gradients) + (x @ np.asarray(self.l2_gradient))[:, None]
             )
+        if len(x) == 0:
+            return np.zeros((0, self.n if data is None else trees.num_rows(data)), self.theta.dtype)
         formed = len(x) >= _GRADIENTS_FORMED_FROM or not self.has_jvp
         products, (rows, losses) = _inner_products(self, x, data, formed)
         products = np.asarray(products)

@@ -58,8 +58,10 @@ def retrain(
 
 @partial(compiled, static_argnames="maxiter")
 def _retrained(fit, weights, maxiter):
+    rest = len(fit.weights) - fit.n  # fills up the last device of a mesh, with weight 0
+
     def one(w):
-        risk = lambda theta: w @ fit.losses(theta, fit.examples) / fit.n
+        risk = lambda theta: jnp.pad(w, (0, rest)) @ fit.losses(theta, fit.train) / fit.n
         penalised = lambda theta: risk(theta) + 0.5 * jnp.sum(fit.l2 * theta**2)
         return minimize(penalised, fit.theta, method=_method(fit), maxiter=maxiter)
 
@@ -119,19 +121,19 @@ def proximal_refit(
 @partial(compiled, static_argnames="maxiter")
 def _proximal(fit, indices, maxiter):
     predict, criterion = fit.loss_fn.predict, fit.loss_fn.criterion
-    x, y = fit.examples
+    x, y = fit.train
     outputs = lambda theta: jax.vmap(partial(predict, fit.params(theta)))(x)
     z_s = outputs(fit.theta)
     slope_s = jax.vmap(jax.grad(criterion))(z_s, y)
-    losses = lambda z: jax.vmap(criterion)(z, y)
+    number = jnp.arange(len(fit.weights))  # from n on they fill up the last device of a mesh
 
     def one(j):
-        def Q(theta):
+        def Q(theta):  # but for a constant, so that its size is that of its rounding errors
             z, step = outputs(theta), theta - fit.theta
-            along = jnp.sum((slope_s * (z - z_s)).reshape(fit.n, -1), axis=1)
-            D = losses(z) - losses(z_s) - along
-            strength = fit.l2 + fit.damping
-            return jnp.mean(D) - losses(z)[j] / fit.n + 0.5 * jnp.sum(strength * step**2)
+            losses = jax.vmap(criterion)(z, y)
+            D = losses - jnp.sum((slope_s * (z - z_s)).reshape(len(number), -1), axis=1)
+            total = jnp.sum(jnp.where(number < fit.n, D, 0) - jnp.where(number == j, losses, 0))
+            return total / fit.n + 0.5 * jnp.sum((fit.l2 + fit.damping) * step**2)
 
         return minimize(Q, fit.theta, method=_method(fit), maxiter=maxiter)
 

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from course_utils import (
     CG,
     Exact,
+    FittedModel,
     check_influence,
     compose,
     curvature,
@@ -68,12 +69,12 @@ def test_refits_by_scikit_learn_move_as_the_influence_on_params_says(name, remov
     loss, (X, y), as_matrix, l2 = CASES[name]
     n, fit = len(y), lambda weights: as_matrix(fitted(X, y, l2, weights))
     params = {"w": fit(np.ones(n))}
-    options = dict(l2=l2, removal=removal, solver=Exact())
+    model = FittedModel(loss, params, (X, y), l2=l2, removal=removal)
     chosen = np.arange(3, n, 20)
     real = leave_one_out(fit, lambda w: w, n, chosen, removal=removal)
     real = np.moveaxis(real, -1, 0)
-    plain = influence_on_params(loss, params, (X, y), chosen, **options)["w"]
-    better = influence_on_params(loss, params, (X, y), chosen, corrected=True, **options)["w"]
+    plain = influence_on_params(model, chosen, solver=Exact())["w"]
+    better = influence_on_params(model, chosen, corrected=True, solver=Exact())["w"]
     error = lambda got: np.linalg.norm(got - real) / np.linalg.norm(real)
     assert error(better) < 0.02 and error(better) < error(plain) / 4
 
@@ -99,11 +100,14 @@ def test_refits_by_scikit_learn_change_the_loss_as_the_scores_say(name):
     chosen = np.arange(0, n, 10)
     leverage = largest_leverage(loss, params["w"], (X, y), l2, chosen)
     assert leverage < 0.1
+    model = FittedModel(loss, params, (X, y), l2=l2, removal="refit-mean")
+    # scikit-learn fits n - 1 points, and knows nothing of weights
+    without = lambda i: as_matrix(fitted(*(np.delete(a, i, 0) for a in (X, y)), l2, None))
+    real = np.stack([losses(without(i)) - losses(params["w"]) for i in chosen], axis=1)
+    ours = leave_one_out(model, lambda params: losses(params["w"]), indices=chosen)
+    np.testing.assert_allclose(ours, real, atol=1e-6 * np.abs(real).max())
     for solver in [CG(), Exact()]:
-        found = influence(loss, params, (X, y), test, l2=l2, removal="refit-mean", solver=solver)
-        # scikit-learn fits n - 1 points, and knows nothing of weights
-        without = lambda i: as_matrix(fitted(*(np.delete(a, i, 0) for a in (X, y)), l2, None))
-        real = np.stack([losses(without(i)) - losses(params["w"]) for i in chosen], axis=1)
+        found = influence(model, test, solver=solver)
         gap = np.abs(found.scores[:, chosen] - real).max()
         # what is left out: that part in the move, and the second derivative of the test loss
         assert gap < 2 * leverage * np.abs(real).max()
@@ -117,8 +121,9 @@ def test_a_ridge_regression_of_scikit_learn_without_a_group_is_one_newton_step_a
     full = ridge(X, y, n * l2)  # |Xw - y|^2 + n l2 |w|^2 = 2 n R
     loss = compose(lambda w, x: x @ w, models.squared_error)
     moves = group_influence(
-        *(loss, full, (X, y), np.eye(30), groups),
-        **dict(l2=l2, order="newton", removal="refit-mean", solver=Exact()),
+        FittedModel(loss, full, (X, y), l2=l2, removal="refit-mean"),
+        *(np.eye(30), groups),
+        **dict(order="newton", solver=Exact()),
         test_loss_fn=lambda w, e: e @ w,  # the params themselves
     )
     for move, group in zip(moves.T, groups, strict=True):

@@ -84,24 +84,25 @@ for name, (x, info) in {
 
 # Influence functions
 exact = GT @ np.linalg.solve(H, G.T) / N
-for solver in (cu.CG(), cu.Exact(), cu.Arnoldi(rank=D)):
-    for how in ("kept", "on-the-fly"):
-        found = cu.influence(loss, w, train, test, l2=L2, solver=solver, gradients=how)
+for batch_size in (None, 7):
+    fit = cu.FittedModel(loss, w, train, l2=L2, batch_size=batch_size)
+    for solver in (cu.CG(), cu.CG(block=False), cu.Exact(), cu.Arnoldi(rank=D)):
+        found = cu.influence(fit, test, solver=solver)
         check("influence", found.scores, exact, condition * max(EPS, TOL))
         assert found.scores.dtype == found.s_test.dtype == w.dtype
-options = dict(l2=L2, solver=cu.Exact())
+fit = cu.FittedModel(loss, w, train, l2=L2)
+options = dict(solver=cu.Exact())
 eps = condition * EPS
 own = (G * np.linalg.solve(H, G.T).T).sum(1) / N
-check("self", cu.self_influence(loss, w, train, **options), own, eps)
-check("grad_z", cu.grad_z(loss, w, train), G)
+check("self", cu.self_influence(fit, **options), own, eps)
+check("grad_z", cu.grad_z(fit), G)
 without = np.stack([ridge(np.delete(X, i, 0), np.delete(Y, i)) for i in range(N)]) - theta
-moves = cu.influence_on_params(loss, w, train, np.arange(N), corrected=True, **options)
+moves = cu.influence_on_params(fit, np.arange(N), corrected=True, **options)
 check("corrected", moves, without, eps)
 groups = [[3], list(range(10, 20))]
 for order in (1, 2, "newton"):
-    got = cu.group_influence(
-        loss, w, train, test, groups, order=order, test_loss_fn=prediction, **options
-    )
+    asked = dict(order=order, test_loss_fn=prediction)
+    got = cu.group_influence(fit, test, groups, **asked, **options)
     expected = []
     for group in groups:
         g, H_U = G[group].sum(0) / N, X[group].T @ X[group] / N
@@ -109,7 +110,7 @@ for order in (1, 2, "newton"):
         second = first + np.linalg.solve(H, H_U @ first)
         expected.append({1: first, 2: second, "newton": np.linalg.solve(H - H_U, g)}[order])
     check("groups", got, XT @ np.transpose(expected), 10 * eps)
-got = cu.perturbation_influence(loss, w, train, test, [2, 7], **options)
+got = cu.perturbation_influence(fit, test, [2, 7], **options)
 s = np.linalg.solve(H, GT.T).T
 slopes = [[-(t * (X[i] @ theta - Y[i]) + (t @ X[i]) * theta) / N for i in (2, 7)] for t in s]
 check("perturbation", got, np.array(slopes), eps)
@@ -117,7 +118,14 @@ path = draw.normal(size=(3, D))
 each = [(X * (X @ q - Y)[:, None], XT * (XT @ q - YT)[:, None]) for q in path]
 along = sum(rate / N * gt @ g.T for rate, (g, gt) in zip((0.3, 0.2, 0.1), each))
 check("tracin", cu.tracin(loss, *real(path), train, test, [0.3, 0.2, 0.1]), along)
-print(jax.default_backend())
+sweep = [GT @ np.linalg.solve(H + c * np.eye(D), G.T) / N for c in (0.0, 0.5)]
+check("sweep", cu.damping_sweep(fit, test, [0.0, 0.5]), np.stack(sweep), eps)
+damped = cu.FittedModel(loss, w, train, l2=L2, relative_damping=0.1)
+assert abs(damped.damping / (0.1 * np.trace(H) / D) - 1) < EPS
+weights = real(np.eye(N)[:2] == 0)[0]
+refits, info = cu.retrain(fit, weights)
+check("retrain", refits, theta + without[:2], 10 * condition * TOL)
+assert info.converged.all()
 """
 
 # Of a sum of thirty products; and the residual that converged means.

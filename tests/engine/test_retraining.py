@@ -5,6 +5,8 @@ import scipy.linalg
 import scipy.stats
 
 from course_utils import (
+    Exact,
+    FittedModel,
     check_influence,
     compose,
     data,
@@ -13,10 +15,11 @@ from course_utils import (
     leave_one_out,
     linear_datamodeling_score,
     models,
+    proximal_refit,
     refit_on_subsets,
+    retrain,
     select_most_influential,
 )
-from course_utils.solvers import Exact
 
 L2 = 0.3
 X = np.random.default_rng(0).normal(size=(12, 3))
@@ -27,6 +30,13 @@ def fit(weights):
     """The minimiser of (1/n) sum w_i (x_i.theta - y_i)^2 / 2 + l2/2 |theta|^2."""
     A = (X * weights[:, None]).T @ X / len(X) + L2 * np.eye(3)
     return np.linalg.solve(A, X.T @ (weights * Y) / len(X))
+
+
+SQUARED = compose(lambda theta, x: x @ theta, models.squared_error)
+RIDGE = {
+    removal: FittedModel(SQUARED, fit(np.ones(12)), (X, Y), l2=L2, removal=removal)
+    for removal in ("fixed-weight", "refit-mean")
+}
 
 
 def test_fixed_weight_drops_a_term_and_refit_mean_fits_the_mean_of_the_others():
@@ -41,12 +51,9 @@ def test_fixed_weight_drops_a_term_and_refit_mean_fits_the_mean_of_the_others():
 
 @pytest.mark.parametrize("removal", ["fixed-weight", "refit-mean"])
 def test_influence_estimates_the_change_of_the_removal_that_it_names(removal):
-    loss = lambda theta, z: 0.5 * (z[0] @ theta - z[1]) ** 2
     real = leave_one_out(fit, lambda theta: theta, 12, range(12), removal=removal)
     leverage = np.einsum("ij,ij->i", X, np.linalg.solve(X.T @ X + 12 * L2 * np.eye(3), X.T).T)
-    guess = influence_on_params(
-        loss, fit(np.ones(12)), (X, Y), np.arange(12), l2=L2, removal=removal, solver=Exact()
-    )
+    guess = influence_on_params(RIDGE[removal], np.arange(12), solver=Exact())
     error = np.abs(np.asarray(guess) / (1 - leverage)[:, None] - real.T).max()
     # exact for the dropped term; refit-mean also rescales the matrix, by 1/n of itself
     assert error < (1e-12 if removal == "fixed-weight" else 0.15) * np.abs(real).max()
@@ -93,6 +100,93 @@ def test_counts_and_truth_values_can_be_measured(dtype):
     measure = lambda weights: np.array([weights[0] > 0.5, weights[1] > 0.5], dtype)
     got = leave_one_out(fit, measure, 3, [0, 2], removal="fixed-weight")
     np.testing.assert_array_equal(got, [[-1, 0], [0, 0]])
+
+
+# --- refits of a fitted model ---------------------------------------------------------------------
+
+
+def test_a_ridge_regression_is_retrained_to_its_closed_form():
+    weights = np.vstack([np.ones(12), np.eye(12)[3] == 0, np.linspace(0, 3, 12), np.zeros(12)])
+    for removal, model in RIDGE.items():
+        found, info = retrain(model, weights)
+        assert info.converged.all() and info.converged.shape == (4,), removal
+        np.testing.assert_allclose(found, [fit(w) for w in weights], atol=1e-9)
+    damped = FittedModel(SQUARED, fit(np.ones(12)), (X, Y), l2=L2, damping=5.0)
+    np.testing.assert_array_equal(retrain(damped, weights)[0], found)  # the damping plays no part
+
+
+def test_leaves_held_fixed_stay_and_come_back_and_steps_that_run_out_are_told():
+    loss = lambda p, z: 0.5 * (z[0] @ p["w"] + p["b"] - z[1]) ** 2
+    A = X.T @ X / 12 + L2 * np.eye(3)
+    w = np.linalg.solve(A, X.T @ (Y - 2.0) / 12)
+    held = FittedModel(loss, {"w": w, "b": 2.0}, (X, Y), l2=L2, select=lambda path: path == "w")
+    found, info = retrain(held, np.zeros((2, 12)))
+    np.testing.assert_array_equal(found["b"], [2.0, 2.0])
+    np.testing.assert_allclose(found["w"], np.zeros((2, 3)), atol=1e-9)
+    assert info.converged.all()
+    logistic = compose(lambda theta, x: x @ theta, models.logistic_loss)
+    model = FittedModel.at(logistic, np.zeros(3), (X, (Y > 0).astype(float)), l2=1e-3)
+    _, info = retrain(model, np.ones((1, 12)), maxiter=1)
+    assert not info.converged.any()
+    with pytest.raises(ValueError, match="the fit with all points has not reached an optimum"):
+        endless = FittedModel.at(lambda theta, z: z[0] @ theta, np.zeros(3), (X, Y))
+        leave_one_out(endless, lambda theta: theta, indices=[0])
+
+
+def test_leave_one_out_of_a_fitted_model_knows_n_and_the_removal():
+    for removal, model in RIDGE.items():
+        expected = leave_one_out(fit, lambda theta: theta, 12, [3, 0], removal=removal)
+        got = leave_one_out(model, lambda theta: theta, indices=[3, 0])
+        np.testing.assert_allclose(got, expected, atol=1e-9)
+    got = leave_one_out(RIDGE["fixed-weight"], np.sum, indices=[3], removal="refit-mean")
+    assert got == pytest.approx(expected[:, 0].sum())
+    for bad, n in (("fit", 12), (fit, None)):
+        with pytest.raises(TypeError, match="fit must be a FittedModel, or a function with n"):
+            leave_one_out(bad, np.sum, n, [0], removal="refit-mean")
+
+
+@pytest.mark.parametrize("weights", [np.ones(12), np.ones((2, 11)), -np.ones((1, 12))])
+def test_weights_that_cannot_be_are_refused(weights):
+    with pytest.raises(ValueError, match=r"weights must (have shape \(k, 12\)|be finite and at)"):
+        retrain(RIDGE["fixed-weight"], weights)
+    with pytest.raises(ValueError, match="weights must be finite and at least 0"):
+        retrain(RIDGE["fixed-weight"], np.full((1, 12), np.nan))
+
+
+def test_a_proximal_refit_of_a_linear_model_is_a_solve_at_params_that_are_no_optimum():
+    """Of a squared error: Q is quadratic, with the curvature of all but the point."""
+    at, damping, chosen = np.array([1.0, 0.0, -1.0]), 0.2, [5, 0]
+    model = FittedModel.at(SQUARED, at, (X, Y), l2=L2, damping=damping)
+    found, info = proximal_refit(model, chosen)
+    assert info.converged.all()
+    for theta, j in zip(found, chosen, strict=True):
+        A = (X.T @ X - np.outer(X[j], X[j])) / 12 + (L2 + damping) * np.eye(3)
+        move = np.linalg.solve(A, X[j] * (X[j] @ at - Y[j]) / 12)
+        np.testing.assert_allclose(theta - at, move, atol=1e-9)
+    moves = influence_on_params(model, chosen, corrected=True, solver=Exact())
+    np.testing.assert_allclose(found - at, moves, atol=1e-9)
+    with pytest.raises(TypeError, match="proximal_refit needs a loss_fn made by compose"):
+        proximal_refit(FittedModel.at(lambda t, z: z[0] @ t, at, (X, Y)), [0])
+    with pytest.raises(ValueError, match="indices must lie in 0 to 11"):
+        proximal_refit(model, [12])
+
+
+def test_a_proximal_refit_leaves_the_first_order_as_the_square_of_the_removal():
+    """Of a cross-entropy whose point j has the size epsilon: halved, a fourth is left over."""
+    predict = lambda theta, x: x @ theta.reshape(3, 2)
+    # an example's own factor stands in its label
+    sized = compose(predict, lambda z, y: y[1] * models.cross_entropy(z, y[0].astype(int)))
+    gaps, at = [], np.linspace(-1, 1, 6)
+    for epsilon in (0.4, 0.2, 0.1):
+        factor = np.where(np.arange(12) == 4, epsilon, 1.0)
+        train = X, np.c_[Y > 0, factor]
+        model = FittedModel.at(sized, at, train, l2=0.1, damping=0.1, curvature="ggn")
+        found, info = proximal_refit(model, [4])
+        assert info.converged.all()
+        first = influence_on_params(model, [4], solver=Exact())
+        gaps.append(np.linalg.norm(found - at - first) / epsilon)
+        assert gaps[-1] * epsilon < 0.2 * np.linalg.norm(first)
+    np.testing.assert_allclose(np.array(gaps[:-1]) / gaps[1:], 2, rtol=0.25)  # falls like epsilon
 
 
 # --- check_influence ------------------------------------------------------------------------------
@@ -203,12 +297,13 @@ def test_the_datamodeling_score_is_the_rank_correlation_of_scipy_and_its_error_c
 
 
 def test_influence_ranks_fits_on_most_of_the_points_of_a_ridge_regression():
-    loss = lambda theta, z: 0.5 * (z[0] @ theta - z[1]) ** 2
     test = X[:4] + 0.1, Y[:4]
     measure = lambda theta: 0.5 * (test[0] @ theta - test[1]) ** 2
     refits = refit_on_subsets(fit, measure, 12, removal="refit-mean", fraction=0.8)
-    options = dict(l2=L2, removal="refit-mean", solver=Exact())
-    scores = influence(loss, fit(np.ones(12)), (X, Y), test, **options).scores
+    ours = refit_on_subsets(RIDGE["refit-mean"], measure, fraction=0.8)
+    np.testing.assert_array_equal(ours.kept, refits.kept)
+    np.testing.assert_allclose(ours.measured, refits.measured, atol=1e-8)
+    scores = influence(RIDGE["refit-mean"], test, solver=Exact()).scores
     assert linear_datamodeling_score(scores, refits).mean > 0.7
     assert linear_datamodeling_score(scores[:, ::-1], refits).mean < 0.5
 
@@ -292,12 +387,13 @@ def test_the_corrected_estimate_has_slope_one_where_the_plain_one_falls_short(na
     worst = np.argsort(-np.asarray(losses(W, test)))[: 1 if name == "W1" else 2]  # W1 takes 15 s
     asked = tuple(part[worst] for part in test)
     before = losses(W, asked)
-    found = influence(loss, W, train, asked, l2=l2, solver=Exact())
+    model = FittedModel(loss, W, train, l2=l2)
+    found = influence(model, asked, solver=Exact())
     for t in range(len(worst)):
         largest = np.argsort(-np.abs(found.scores[t]))[:50]
         fit = lambda weights: softmax_newton(*train, k, l2, weights, W)
         real = leave_one_out(fit, lambda W: losses(W, asked)[t], n, largest, removal="fixed-weight")
-        moves = influence_on_params(loss, W, train, largest, l2=l2, solver=Exact(), corrected=True)
+        moves = influence_on_params(model, largest, solver=Exact(), corrected=True)
         corrected = jax.vmap(lambda move: losses(W + move, asked)[t] - before[t])(moves)
         plain = check_influence(found.scores[t, largest], real)
         better = check_influence(corrected, real)

@@ -17,7 +17,11 @@ PROBLEM = """
 import jax, sys
 import numpy as np
 jax.config.update("jax_enable_x64", X64)
-from course_utils import CG, Arnoldi, Exact, LiSSA, compose, influence, models
+from course_utils import (
+    Arnoldi, CG, Exact, FittedModel, LiSSA, compose, grad_z, group_influence, influence,
+    influence_on_disk, influence_on_params, perturbation_influence, s_test, self_influence,
+)
+from course_utils.retraining import proximal_refit, retrain
 
 draw = np.random.default_rng(0)
 N, D, K = 37, 5, 3  # 37 is not divisible by 8
@@ -33,9 +37,13 @@ import warnings
 warnings.simplefilter("ignore")  # params are at no optimum
 
 
-def scores(**options):
-    done = influence(loss, params, (X, Y), (XT, YT), l2=l2, **options)
-    assert done.info.converged.all() or "solver" in options
+def posed(**options):
+    return FittedModel(loss, params, (X, Y), l2=l2, **options)
+
+
+def scores(solver=CG(), **options):
+    done = influence(posed(**options), (XT, YT), solver=solver)
+    assert done.info.converged.all() or isinstance(solver, LiSSA)
     return done.scores
 """
 
@@ -66,17 +74,39 @@ def test_eight_devices_say_what_one_says(x64, eps):
     code += textwrap.dedent("""
         assert len(jax.devices()) == 8
         mesh = jax.make_mesh((4, 2), ("hosts", "cores"))
-        cases = [{}, dict(batch_size=2), dict(gradients="kept"), dict(curvature="ggn")]
-        cases += [dict(solver=Exact()), dict(solver=Arnoldi(rank=18), removal="refit-mean")]
+
+
+        def compared(what, one, eight):
+            for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(eight), strict=True):
+                a, b = np.asarray(a), np.asarray(b)
+                assert a.shape == b.shape and a.size, (what, a.shape, b.shape)
+                error = np.abs(a - b).max() / np.abs(a).max()
+                assert error < EPS, (what, error)
+
+        cases = [{}, dict(batch_size=2), dict(batch_size=2, curvature="ggn", solver=Exact())]
+        cases += [dict(solver=Arnoldi(rank=18), removal="refit-mean"), dict(relative_damping=0.1)]
         for options in cases:
             one, eight = scores(**options), scores(mesh=mesh, **options)
-            assert one.shape == eight.shape == (6, N)
-            error = np.abs(one - eight).max() / np.abs(one).max()
-            print(options, error)
-            assert error < EPS, (options, error)
+            assert one.shape == (6, N)
+            compared(options, one, eight)
+        one, eight = (posed(mesh=m, removal="refit-mean") for m in (None, mesh))
+        asked = (XT, YT)
+        for ask in [
+            lambda fit: grad_z(fit),
+            lambda fit: s_test(fit, asked)[0],
+            lambda fit: self_influence(fit),
+            lambda fit: influence(fit, asked, candidates=asked).scores,
+            lambda fit: influence_on_params(fit, [36, 2], corrected=True),
+            lambda fit: group_influence(fit, asked, [[0, 36], range(9)], order=2),
+            lambda fit: group_influence(fit, asked, [[0, 36], range(9)], order="newton"),
+            lambda fit: perturbation_influence(fit, asked, [36]),
+            lambda fit: retrain(fit, np.r_[np.zeros(5), np.ones(N - 5)][None])[0],
+            lambda fit: proximal_refit(fit, [36])[0],
+        ]:
+            compared(ask, ask(one), ask(eight))
         exact = scores(solver=Exact(), damping=0.1)
         sampled = LiSSA(recursion_depth=2000, batch_size=64)
-        noisy = scores(solver=sampled, damping=0.1, mesh=mesh)
+        noisy = scores(sampled, damping=0.1, mesh=mesh)
         assert np.abs(noisy - exact).max() < 0.1 * np.abs(exact).max()
     """)
     run(code, 8)
@@ -92,10 +122,10 @@ def test_two_processes_say_what_one_says():
     code += textwrap.dedent("""
         assert len(jax.devices()) == 8 and len(jax.local_devices()) == 4
         mesh = jax.make_mesh((8,), ("data",))
-        found = [scores(mesh=mesh), scores(mesh=mesh, gradients="kept", batch_size=2)]
+        found = [scores(mesh=mesh), scores(mesh=mesh, solver=Exact(), batch_size=2)]
         print("sum", *(repr(float(f.sum())) for f in found), repr(float(np.abs(found[0]).max())))
         try:
-            scores(mesh=mesh, cache_dir="somewhere")
+            influence_on_disk("somewhere", posed(mesh=mesh), (XT, YT))
         except ValueError as error:
             print(error)
     """)
@@ -118,9 +148,9 @@ def test_two_processes_say_what_one_says():
     alone = run("X64 = True\n" + PROBLEM + "print('sum', repr(float(scores().sum())))")
     want = float(alone.split()[1])
     for out, _ in ended:
-        plain, kept, size = map(float, re.search("sum (.*)", out)[1].split())
-        assert abs(plain - want) < 1e-8 * size and abs(kept - want) < 1e-8 * size
-        assert "cache_dir works in one process" in out
+        plain, exact, size = map(float, re.search("sum (.*)", out)[1].split())
+        assert abs(plain - want) < 1e-8 * size and abs(exact - want) < 1e-8 * size
+        assert "influence_on_disk works in one process" in out
 
 
 def test_rows_are_padded_with_weights_that_keep_every_mean():
@@ -149,10 +179,6 @@ def test_nothing_cannot_be_placed():
 
 
 def test_prng_keys_are_placed_like_numbers():
-    import jax
-
-    from course_utils import sharding
-
     mesh, keys = jax.make_mesh((1,), ("data",)), jax.random.split(jax.random.key(0), 3)
     (placed,), _ = sharding.place(mesh, (keys,))
     copied = sharding.replicate(mesh, keys)
