@@ -272,7 +272,7 @@ class FittedModel:
 
     def rows(self, vectors: jax.Array) -> PyTree:
         """Rows of a matrix (m, p) as a pytree like the params, with a leading axis of m."""
-        return jax.tree.map(jnp.asarray, self.tree(np.asarray(vectors)))
+        return jax.device_put(self.tree(np.asarray(vectors)))
 
     def params(self, theta: jax.Array) -> PyTree:
         """All params: those of theta, and those held fixed as they are."""

@@ -52,8 +52,8 @@ def retrain(
         raise ValueError(f"weights must have shape (k, {fit.n}), got {weights.shape}")
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise ValueError("weights must be finite and at least 0")
-    theta, info = jax.device_get(_retrained(fit, jnp.asarray(weights), maxiter))
-    return jax.vmap(fit.params)(jnp.asarray(theta)), MinimizeInfo(*info)
+    params, info = jax.device_get(_retrained(fit, weights, maxiter))
+    return jax.device_put(params), MinimizeInfo(*info)
 
 
 @partial(compiled, static_argnames="maxiter")
@@ -66,7 +66,8 @@ def _retrained(fit, weights, maxiter):
         return minimize(penalised, fit.theta, method=_method(fit), maxiter=maxiter)
 
     at_once = max(1, _NUMBERS_AT_ONCE // _size(fit))
-    return fit.gathered(trees.map_rows(one, weights, at_once))
+    theta, info = trees.map_rows(one, weights, at_once)
+    return fit.gathered((jax.vmap(fit.params)(theta), info))
 
 
 def _method(fit):
@@ -113,9 +114,9 @@ def proximal_refit(
     """
     if not fit.is_composed:
         raise TypeError("proximal_refit needs a loss_fn made by compose(predict, criterion)")
-    chosen = jnp.asarray(trees.row_indices(indices, fit.n))
-    theta, info = jax.device_get(_proximal(fit, chosen, maxiter))
-    return jax.vmap(fit.params)(jnp.asarray(theta)), MinimizeInfo(*info)
+    chosen = trees.row_indices(indices, fit.n)
+    params, info = jax.device_get(_proximal(fit, chosen, maxiter))
+    return jax.device_put(params), MinimizeInfo(*info)
 
 
 @partial(compiled, static_argnames="maxiter")
@@ -138,7 +139,8 @@ def _proximal(fit, indices, maxiter):
         return minimize(Q, fit.theta, method=_method(fit), maxiter=maxiter)
 
     at_once = max(1, _NUMBERS_AT_ONCE // _size(fit))
-    return fit.gathered(trees.map_rows(one, indices, at_once))
+    theta, info = trees.map_rows(one, indices, at_once)
+    return fit.gathered((jax.vmap(fit.params)(theta), info))
 
 
 def leave_one_out(
