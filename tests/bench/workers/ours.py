@@ -64,7 +64,7 @@ def prepare(arrays, settings, method):
 
 @partial(jax.jit, static_argnames=("predict", "curvature"))
 def plain(predict, params, train, test, l2, curvature):
-    """The scores as thirty lines of JAX without checks: what a reader might write."""
+    """The scores as twenty lines of JAX without checks: what a reader might write."""
     theta, unravel = ravel_pytree(params)
     loss = lambda theta, x, y: models.cross_entropy(predict(unravel(theta), x), y)
     slopes = jax.vmap(jax.grad(loss), in_axes=(None, 0, 0))(theta, *test)
