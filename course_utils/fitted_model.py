@@ -291,7 +291,11 @@ class FittedModel:
         return _traced(self.as_function_of_theta(measure), self.theta, data)[0]
 
     def check_unchanged(self) -> None:
-        """Raise ``ValueError`` where the loss computes something else than when it was posed."""
+        """Raise ``ValueError`` where the loss computes something else than when it was posed.
+
+        And ``TypeError`` inside of ``jit``, ``vmap`` and ``grad``, where numbers are not known.
+        """
+        _arguments.known("params or data", self.theta)
         now = fingerprint(_trace(self.loss, self.theta, self.train))
         if not self._fingerprint.startswith(now):
             raise ValueError(
@@ -405,9 +409,9 @@ class FittedModel:
             return members @ np.asarray(self._example_gradients)
         return np.asarray(_sums_of_gradients(self, members))
 
-    def solve(self, B: np.ndarray, solver: Solver) -> Solution:
+    def solve(self, B: np.ndarray, solver: Solver, check: bool = True) -> Solution:
         """x with H_d x = b for every row b of B, (s, p), all of them together; nothing is said."""
-        prepared = self.prepared(solver)
+        prepared = self.prepared(solver, check)
         found = solve_rows(partial(_solve, self, solver, prepared), B)
         status, low = found.info.status, found.info.min_curvature
         unsure = (status == STALLED) | ((status == INDEFINITE) & ~(low < 0))  # by rounding alone
@@ -419,17 +423,17 @@ class FittedModel:
             found = Solution(x, SolveInfo(*map(pick, again.info, found.info)))
         return found
 
-    def prepared(self, solver: Solver) -> Any:
+    def prepared(self, solver: Solver, check: bool = True) -> Any:
         """What the solver finds before a right-hand side is known; once for each setting.
 
         Raises:
-            ValueError: with ``Exact``, if H_d is not positive definite.
+            ValueError: with ``Exact`` and ``check``, if H_d is not positive definite.
         """
         if isinstance(solver, CG):
             return None
         if solver not in self._prepared:
             self._prepared[solver] = _prepare(self, solver)
-        if isinstance(solver, Exact):
+        if isinstance(solver, Exact) and check:
             self._prepared[solver].check()
         return self._prepared[solver]
 

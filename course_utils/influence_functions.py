@@ -381,6 +381,7 @@ def perturbation_influence(
         Koh and Liang, ICML 2017, section 2.2.
     """
     check_arguments(fit, solver)
+    test = checked_test(fit, test, test_loss_fn)
     chosen = rows_of(fit.train, trees.row_indices(indices, fit.n))
     try:
         part = chosen[wrt]
@@ -389,7 +390,7 @@ def perturbation_influence(
     trees.check_floating(f"train[{wrt!r}]", part)
     if not fit.has_jvp:
         raise TypeError("the loss has a custom_vjp and no forward derivative: give it a custom_jvp")
-    slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, None)
+    slopes = slopes_of(fit, test, test_loss_fn, None)
     s, _, _ = solve_rows(fit, solver, slopes, "test points", progress)
     return np.asarray(_input_slopes(fit, wrt, s, chosen))
 
@@ -511,7 +512,6 @@ def check_arguments(fit, solver, test_loss_fn=None, measure=None):
             "the first argument is the fitted model, FittedModel(loss_fn, params, train, l2=...): "
             f"got {type(fit).__name__}"
         )
-    _arguments.known("params or data", fit.theta)
     fit.check_unchanged()
     if not isinstance(solver, Solver):
         raise TypeError(
@@ -821,7 +821,7 @@ def _newton_moves(fit, solver, members, g, noun, progress, rows):
     found = []
     with bar(len(members), noun, progress) as advance:
         for member, row in zip(members, g):
-            found.append(fit.without_group(member).solve(row[None], solver))
+            found.append(fit.without_group(member).solve(row[None], solver, check=False))
             advance(1)
     info = _joined([part.info for part in found], len(members))
     rest = fit.without_group(members[info.min_curvature.argmin()])  # of which a warning speaks

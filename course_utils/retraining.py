@@ -45,8 +45,10 @@ def retrain(
         warns: look at ``converged``.
 
     Raises:
-        ValueError: if the weights are not (k, n), finite and at least 0.
+        ValueError: if the weights are not (k, n), finite and at least 0; or the loss computes
+            something else than when the model was made.
     """
+    fit.check_unchanged()
     weights = np.asarray(weights, fit.theta.dtype)
     if weights.ndim != 2 or weights.shape[1] != fit.n:
         raise ValueError(f"weights must have shape (k, {fit.n}), got {weights.shape}")
@@ -112,6 +114,7 @@ def proximal_refit(
         Bae, Ng, Lo, Ghassemi and Grosse, "If influence functions are the answer, then what is the
         question?", NeurIPS 2022.
     """
+    fit.check_unchanged()
     if not fit.is_composed:
         raise TypeError("proximal_refit needs a loss_fn made by compose(predict, criterion)")
     chosen = trees.row_indices(indices, fit.n)

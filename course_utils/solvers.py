@@ -844,6 +844,10 @@ class Exact(_Setting):
     def solve(self, system: System, prepared: Factored, B: jax.Array) -> tuple:
         """``direct`` with the factor at hand."""
         x, residual_norm, status = _refined(prepared.factor, lambda X: X @ prepared.matrix, B)
+        verdict = jnp.where(prepared.status == NON_FINITE, NON_FINITE, INDEFINITE)
+        failed = prepared.status != CONVERGED  # of the matrix, whatever b is
+        x, status = jnp.where(failed, 0, x), jnp.where(failed, verdict, status)
+        residual_norm = jnp.where(failed, _length(B), residual_norm)
         return x, residual_norm, status, 0, prepared.smallest, np.nan, None
 
 

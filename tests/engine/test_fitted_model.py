@@ -403,7 +403,8 @@ def test_a_changed_global_is_never_ignored():
     assert_agree(ask(one), DENSE, 1e-8)
     first = influence(fitted(), (XT, YT), test_loss_fn=measure).scores
     factor["value"] = 3.0
-    for question in (ask, cu.self_influence, cu.grad_z):
+    refit = lambda fit: cu.retrain(fit, np.ones((1, 40)))
+    for question in (ask, cu.self_influence, cu.grad_z, refit):
         with pytest.raises(ValueError, match="computes something else than when the FittedModel"):
             question(one)
     three = FittedModel(loss, as_params(newton(X, Y, L2 / 3)), (X, Y), l2=L2)
