@@ -7,9 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from course_utils import CG, Exact, FittedModel, influence, influence_on_params, models, solvers
+from course_utils import (
+    CG,
+    Exact,
+    FittedModel,
+    influence,
+    influence_functions,
+    influence_on_params,
+    models,
+    solvers,
+)
 from course_utils.curvature import compose
-from course_utils.solvers import CONVERGED, INDEFINITE, MAXITER
+from course_utils.solvers import CONVERGED, INDEFINITE, MAXITER, STALLED
 
 
 def matrix_with(eigenvalues, seed=0):
@@ -101,6 +110,13 @@ def test_steps_run_out_with_the_residual_that_is_left():
     np.testing.assert_allclose(residual_norm, true, rtol=1e-6)
 
 
+def test_a_tolerance_below_rounding_ends_as_stalled_with_the_best_answer():
+    x, _, status, num_steps, _ = solved(WIDE, ROWS[:7], tol=0.0)
+    assert (status == STALLED).all() and np.max(num_steps) < 200
+    expected = np.linalg.solve(WIDE, ROWS[:7].T).T
+    assert np.abs(x - expected).max() < 1e-9 * np.abs(expected).max()
+
+
 def test_the_smallest_curvature_met_is_a_quotient_of_the_matrix():
     *_, smallest = solved(WIDE, ROWS[:7])
     assert 1e-3 <= float(smallest) <= 1
@@ -167,3 +183,10 @@ def test_more_right_hand_sides_than_params_are_solved_in_blocks():
     moves = influence_on_params(fit, np.arange(10), corrected=True)
     exact = influence_on_params(fit, np.arange(10), corrected=True, solver=Exact())
     assert jnp.abs(moves - exact).max() < 1e-8 * jnp.abs(exact).max()
+
+
+def test_of_several_solves_of_one_point_the_worst_is_told():
+    status = np.array([0, 1, 0, 0, 0, 0])
+    info = solvers.SolveInfo(*[status] * 6)._replace(residual_norm=np.array([0, 1, 9, 2, 3, 0.0]))
+    norms = np.array([1, 1, 100, 1, 1000, 0.0])  # relative to which the fourth is the largest
+    assert influence_functions._worst(info, norms, 3).tolist() == [1, 3]
