@@ -117,7 +117,7 @@ WORDS = [
     (
         {},
         dict(candidates=(X[:2], Y[:2])),
-        "without candidate i, had it been fitted to,",
+        "without candidate i, had it been fitted",
         "training",
     ),
 ]
