@@ -1390,10 +1390,9 @@ EXERCISES = {
             return found
             """,
             """
-            test = X, y
             loss = lambda w, example: jnp.logaddexp(0, (1 - 2 * example[1]) * (example[0] @ w))
-            found = influence(loss, jnp.asarray(theta), test, test, solver=Exact(), l2=l2)
-            return np.diag(found.scores)
+            fitted = FittedModel(loss, jnp.asarray(theta), (X, y), l2=l2)
+            return np.diag(influence(fitted, (X, y), solver=Exact()).scores)
             """,
         ],
     ),
