@@ -167,6 +167,20 @@ def test_hessian_mvp_is_the_matrix_of_the_mean_loss_plus_l2_for_any_block_size(
     np.testing.assert_allclose(dense(matvec, params), expected, atol=1e-14)
 
 
+@pytest.mark.parametrize("kind", ["hessian", "ggn"])
+def test_a_whole_weight_is_an_example_that_stands_there_so_often(net, kind):
+    """Divided by n = 5 whatever the weights are."""
+    _, params, x = net
+    loss_fn = curvature.compose(predict_one, cross_entropy)
+    counts = np.array([2, 0, 1, 3, 0])
+    often = np.repeat(np.arange(5), counts)
+    options = dict(curvature=kind, batch_size=2)
+    weighted = curvature.hessian_mvp(loss_fn, params, (x, LABELS), weights=counts, **options)
+    repeated = curvature.hessian_mvp(loss_fn, params, (x[often], LABELS[often]), **options)
+    expected = dense(repeated, params) * len(often) / 5
+    np.testing.assert_allclose(dense(weighted, params), expected, atol=1e-14)
+
+
 def test_two_compositions_of_the_same_parts_are_equal():
     one, two = (curvature.compose(predict_one, cross_entropy) for _ in range(2))
     assert one == two and hash(one) == hash(two)

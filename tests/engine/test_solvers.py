@@ -72,6 +72,14 @@ def test_the_certificate_is_the_true_residual_and_it_meets_the_tolerance(tol):
     assert info.residual_norm <= tol * np.linalg.norm(B[0])
 
 
+def test_the_relative_tolerance_is_the_absolute_one_over_the_norm_of_b():
+    for tol in np.geomspace(1e-1, 1e-9, 9):
+        x, info = solvers.cg(A, B[0], tol=tol)
+        y, other = solvers.cg(A, B[0], tol=0.0, atol=tol * np.linalg.norm(B[0]))
+        assert info.num_steps == other.num_steps and info.converged and other.converged
+        np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-12)
+
+
 def test_converged_is_said_of_the_true_residual_where_the_carried_one_is_too_small():
     narrow = matrix_with(*np.geomspace(1e-4, 1, 40)).astype(np.float32)
     b = np.random.default_rng(2).normal(size=40).astype(np.float32)
@@ -365,6 +373,8 @@ def test_the_largest_row_there_is_comes_back_finite():
     found = solved(solvers.CG(), np.full((1, 3), largest, np.float32), system)
     np.testing.assert_array_equal(found.x, largest)
     assert found.info.converged[0]
+    found = solved(solvers.CG(block=False), B, system)
+    np.testing.assert_array_equal(found.x, B)  # the division on the way has rounded nothing
 
 
 def test_rows_of_zeros_and_rows_that_are_not_finite_leave_their_neighbours_alone():
