@@ -31,6 +31,7 @@ from course_utils.solvers import (
     INDEFINITE,
     STALLED,
     Exact,
+    LiSSA,
     Solution,
     SolveInfo,
     Solver,
@@ -412,7 +413,8 @@ class FittedModel:
     def solve(self, B: np.ndarray, solver: Solver, check: bool = True) -> Solution:
         """x with H_d x = b for every row b of B, (s, p), all of them together; nothing is said."""
         prepared = self.prepared(solver, check)
-        found = solve_rows(partial(_solve, self, solver, prepared), B)
+        in_time = _solve_in_many_steps if isinstance(solver, LiSSA) else _solve
+        found = solve_rows(partial(in_time, self, solver, prepared), B)
         status, low = found.info.status, found.info.min_curvature
         unsure = (status == STALLED) | ((status == INDEFINITE) & ~(low < 0))  # by rounding alone
         if isinstance(solver, CG) and solver.block and len(B) > 1 and unsure.any():
@@ -449,7 +451,8 @@ class FittedModel:
         """
         if data is None and self._example_gradients is not None:
             return (
-                _products(x, self._example_gradients) + (x @ np.asarray(self.l2_gradient))[:, None]
+                np.asarray(_products(x, self._example_gradients))
+                + (x @ np.asarray(self.l2_gradient))[:, None]
             )
         if len(x) == 0:
             return np.zeros((0, self.n if data is None else trees.num_rows(data)), self.theta.dtype)
@@ -640,17 +643,15 @@ def _dense(fit):
     return fit.gathered(trees.dense(fit.hessian_product(64), fit.theta, batch_size=64))
 
 
-@compiled
-def _solve(fit, solver, prepared, B):
+def _solved(fit, solver, prepared, B):
     return fit.gathered(solver.solve(fit.system(len(B)), prepared, B))
 
 
-def _products(x, y):
-    """x_t · y_i for all pairs of rows, on the device that is at hand."""
-    return np.asarray(x) @ np.asarray(y).T if _on_cpu() else np.asarray(_matmul(x, y))
+_solve = compiled(_solved)
+_solve_in_many_steps = jax.jit(_solved)
 
 
-_matmul = compiled(lambda x, y: x @ y.T)
+_products = compiled(lambda x, y: x @ y.T)  # x_t · y_i for all pairs of rows
 
 
 def _on_cpu():
