@@ -210,6 +210,11 @@ class FittedModel:
         return self._structure.is_free
 
     @property
+    def is_small(self) -> bool:
+        """Whether the gradients of all examples are kept with the model."""
+        return self._example_gradients is not None
+
+    @property
     def examples(self) -> PyTree:
         """The training data, without what fills up the last device of a mesh."""
         return self.train if self.mesh is None else jax.tree.map(lambda a: a[: self.n], self.train)
@@ -291,6 +296,7 @@ class FittedModel:
         """A name for what a measure computes of the params and one example of the data."""
         return _traced(self.as_function_of_theta(measure), self.theta, data)[0]
 
+    @configured
     def check_unchanged(self) -> None:
         """Raise ``ValueError`` where the loss computes something else than when it was posed.
 
