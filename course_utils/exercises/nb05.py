@@ -1,6 +1,5 @@
 """Exercises of notebook 5: metrics and the natural gradient."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -50,7 +49,7 @@ def step_with_a_diagonal_metric(f):
 @case("5.1", hidden=True)
 def step_in_other_units(f):
     draw = np.random.default_rng(51)
-    for d in [1, 4, 9]:
+    for d in [1, 5]:
         A = draw.normal(size=(d, d))
         G, g, w = A @ A.T + np.eye(d), draw.normal(size=d), draw.normal(size=d)
         C = draw.normal(size=(d, d)) + 3 * np.eye(d)
@@ -121,24 +120,18 @@ def metric_with_a_full_G_z(f):
 
 
 @case("5.2", hidden=True)
-def metric_is_the_second_derivative_of_a_distance(f):
+def metric_of_a_bent_model(f):
     draw = np.random.default_rng(52)
-    for k, P in [(1, 4), (5, 3)]:
-        A, B = jnp.asarray(draw.normal(size=(6, P))), jnp.asarray(draw.normal(size=(k, 6)))
-        root = draw.normal(size=(k, k))
-        G_z, w = jnp.asarray(root @ root.T), jnp.asarray(draw.normal(size=P))
-        model = lambda u, A=A, B=B: B @ jnp.tanh(A @ u)
-
-        def distance(u, model=model, G_z=G_z, w=w):
-            off = model(u) - model(w)
-            return 0.5 * off @ G_z @ off
-
-        got = called(f, model, G_z, w, advice=FOR_PULL)
-        says = (
-            f"For a bent f with {P} weights and {k} outputs it is not the second derivative of "
-            "their distance: are the derivatives exact, taken at w, and the matrix whole?"
-        )
-        expect_all_digits(got, np.asarray(jax.hessian(distance)(w)), says, form=METRIC, near=1e-6)
+    A, B, root = (draw.normal(size=shape) for shape in [(6, 3), (4, 6), (4, 4)])
+    G_z, w = root @ root.T, draw.normal(size=3)
+    jac = B @ np.diag(1 - np.tanh(A @ w) ** 2) @ A
+    model = lambda u: jnp.asarray(B) @ jnp.tanh(jnp.asarray(A) @ u)
+    got = called(f, model, jnp.asarray(G_z), jnp.asarray(w), advice=FOR_PULL)
+    says = (
+        "For 4 outputs that bend in 3 weights: are the derivatives exact, taken at w, and the "
+        "matrix whole?"
+    )
+    expect_all_digits(got, jac.T @ G_z @ jac, says, form=METRIC, near=1e-6)
 
 
 # --- 5.3 · A Fisher matrix without a label --------------------------------------------------------
@@ -213,7 +206,7 @@ def fisher_of_two_examples(f):
 
 @case("5.3")
 def fisher_draws_nothing(f):
-    jac, p = jnp.ones((3, 2, 2)) * jnp.arange(1.0, 3.0)[:, None], jnp.full((3, 2), 0.5)
+    jac, p = jnp.asarray(np.arange(12.0).reshape(2, 2, 3)), jnp.asarray(np.full((2, 2), 0.5))
     first = np.asarray(called(f, jac, p, advice=FOR_FISHER))
     again = np.asarray(called(f, jac, p, advice=FOR_FISHER))
     assert np.array_equal(first, again), "Twice the same input, two results: draw no labels."
@@ -222,7 +215,7 @@ def fisher_draws_nothing(f):
 @case("5.3", hidden=True)
 def fisher_averages_over_labels(f):
     draw = np.random.default_rng(53)
-    for n, k, P in [(1, 3, 2), (4, 5, 7), (6, 2, 3)]:
+    for n, k, P in [(1, 3, 2), (4, 5, 7)]:
         jac, z = draw.normal(size=(n, k, P)), draw.normal(size=(n, k))
         p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
         got = called(f, jnp.asarray(jac), jnp.asarray(p), advice=FOR_FISHER)
