@@ -191,25 +191,20 @@ def tangent_of_a_network(f):
 
 
 @case("8.2")
-def tangent_of_other_pytrees(f):
+def tangent_of_a_linear_model(f):
     X = jnp.array([[1.0, 2.0], [0.0, 1.0], [3.0, -1.0]])
     linear = lambda w, x: jnp.dot(w, x)
     says = "params may be a single array: for a linear model K = X X^T."
     expect(tangent(f, linear, jnp.array([0.5, 2.0]), X), X @ X.T, says, form=SQUARE)
-    says = "params may be a tuple, of arrays of other shapes."
-    both = lambda p, x: jnp.sum(p[0] @ x) + p[1]
-    got = tangent(f, both, (jnp.ones((2, 2)), jnp.array(1.0)), X)
-    expect(got, 2 * X @ X.T + 1, says, form=SQUARE)
 
 
 @case("8.2", hidden=True)
-def tangent_of_random_networks(f):
+def tangent_of_nine_inputs(f):
     draw = np.random.default_rng(82)
-    for n, d, m in [(1, 2, 3), (9, 4, 6), (4, 4, 4), (6, 1, 1)]:
-        params, X = small_net_weights(draw, d, m), jnp.asarray(draw.normal(size=(n, d)))
-        says = f"Wrong for {n} inputs in {d} dimensions and {m} units."
-        got = tangent(f, small_net, params, X)
-        expect_all_digits(got, small_net_kernel(params, X), says, form=SQUARE)
+    params, X = small_net_weights(draw, 3, 4), jnp.asarray(draw.normal(size=(9, 3)))
+    says = "Wrong for 9 inputs in 3 dimensions and 4 units."
+    got = tangent(f, small_net, params, X)
+    expect_all_digits(got, small_net_kernel(params, X), says, form=SQUARE)
 
 
 # --- 8.3 · A training run without training --------------------------------------------------------
@@ -288,7 +283,7 @@ def training_of_no_step(f):
 @case("8.3", hidden=True)
 def training_of_random_kernels(f):
     draw = np.random.default_rng(83)
-    for n, rank, eta, k in [(3, 5, 0.1, 7), (8, 4, 0.2, 1), (1, 1, 2.5, 6), (30, 40, 0.02, 60)]:
+    for n, rank, eta, k in [(8, 4, 0.2, 1), (8, 12, 0.2, 60), (1, 1, 2.5, 6)]:
         J = draw.normal(size=(n, rank))
         K, t, f0 = J @ J.T / rank, draw.normal(size=n), draw.normal(size=n)
         outputs = f0
@@ -386,7 +381,7 @@ def test_where_the_kernel_is_singular(f):
 @case("8.4", hidden=True)
 def test_of_random_kernels(f):
     draw = np.random.default_rng(84)
-    for n, n_test, rank, eta, k in [(6, 3, 8, 0.1, 9), (7, 7, 4, 0.05, 20), (1, 2, 3, 0.3, 1)]:
+    for n, n_test, rank, eta, k in [(7, 7, 4, 0.05, 20), (1, 2, 3, 0.3, 1)]:
         J, J_test = (draw.normal(size=(rows, rank)) for rows in (n, n_test))
         K, K_test = J @ J.T / rank, J_test @ J.T / rank
         t, f0, f0_test = (draw.normal(size=size) for size in (n, n, n_test))
