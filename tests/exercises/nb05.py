@@ -32,19 +32,39 @@ EXERCISES = {
                 d = jnp.linalg.solve(G, grad)
                 return w - step_size * d / jnp.sqrt(grad @ d)
                 """,
-                "by its own number",
+                "length 1 in the metric",
+            ),
+            Wrong(
+                "a unit step",
+                "return w - step_size * grad / jnp.linalg.norm(grad)",
+                "divided by its length",
             ),
             Wrong(
                 "a little damping",
+                "return w - step_size * jnp.linalg.solve(G + 1e-8 * jnp.eye(len(w)), grad)",
+                "add nothing to G",
+            ),
+            Wrong(
+                "very little damping",
                 "return w - step_size * jnp.linalg.solve(G + 1e-10 * jnp.eye(len(w)), grad)",
-                "is something added to G",
-                hidden=True,
+                "Is something added to G",
+            ),
+            Wrong(
+                "32 bits",
+                """
+                d = jnp.linalg.solve(G.astype(jnp.float32), grad.astype(jnp.float32))
+                return w - step_size * d
+                """,
+            ),
+            Wrong(
+                "conjugate gradients, stopped early",
+                "return w - step_size * jax.scipy.sparse.linalg.cg(G, grad)[0]",
+                "Is something added to G",
             ),
             Wrong(
                 "small eigenvalues cut off",
                 "return w - step_size * jnp.linalg.pinv(G, rtol=1e-4) @ grad",
                 "cut off",
-                hidden=True,
             ),
             Wrong(
                 "a solve by row",
@@ -267,7 +287,15 @@ EXERCISES = {
                 G_z = p[:, :, None] * p[:, None, :] + p[:, :, None] * jnp.eye(p.shape[1])
                 return jnp.einsum("nap,nab,nbq->pq", jac, G_z, jac) / len(p)
                 """,
-                "two of the three",
+                "signs of the four terms",
+            ),
+            Wrong(
+                "the root of p",
+                """
+                G_z = jnp.sqrt(p)[:, :, None] * jnp.eye(p.shape[1]) - p[:, :, None] * p[:, None, :]
+                return jnp.einsum("nap,nab,nbq->pq", jac, G_z, jac) / len(p)
+                """,
+                "with weights p_c",
             ),
             Wrong(
                 "the sum over examples",
@@ -349,7 +377,7 @@ EXERCISES = {
         ],
     ),
     "5.4": Exercise(
-        "def impostor_error(e, x, step_size):",
+        "def next_error(e, x, step_size):",
         [
             Wrong(
                 "the true Fisher matrix",
@@ -399,7 +427,7 @@ EXERCISES = {
             Wrong(
                 "residuals squared in F_hat",
                 "return e - step_size * jnp.mean(e * x**2) / jnp.mean((e * x) ** 2)",
-                "its square has x_n^4",
+                "not squared residuals",
             ),
             Wrong(
                 "residuals for gradients",
@@ -407,7 +435,7 @@ EXERCISES = {
                 g_n = e * x
                 return e - step_size * jnp.mean(g_n) / jnp.mean(g_n**2)
                 """,
-                "not e x_n",
+                "the residual alone",
             ),
             Wrong(
                 "uphill",
@@ -463,8 +491,36 @@ EXERCISES = {
                 c = jnp.mean(x**2) / jnp.mean(x**4)
                 return jnp.abs(e - step_size * c / e)
                 """,
-                "the sign of e",
-                hidden=True,
+                "has a sign",
+            ),
+            Wrong(
+                "the size of the error before",
+                """
+                c = jnp.mean(x**2) / jnp.mean(x**4)
+                return e - step_size * c / jnp.abs(e)
+                """,
+                "the gradient has its sign",
+            ),
+            Wrong(
+                "gradient descent",
+                "return e - step_size * jnp.mean(e * x * x)",
+                "That is gradient descent",
+            ),
+            Wrong(
+                "no half",
+                """
+                g_n = 2 * e * x * x
+                return e - step_size * jnp.mean(g_n) / jnp.mean(g_n**2)
+                """,
+                "half a square",
+            ),
+            Wrong(
+                "a factor 2 in the gradient",
+                """
+                g_n = e * x * x
+                return e - step_size * 2 * jnp.mean(g_n) / jnp.mean(g_n**2)
+                """,
+                "none in F_hat",
             ),
             Wrong(
                 "a little damping",
@@ -472,8 +528,7 @@ EXERCISES = {
                 g_n = e * x * x
                 return e - step_size * jnp.mean(g_n) / (jnp.mean(g_n**2) + 1e-9)
                 """,
-                "its size",
-                hidden=True,
+                "add nothing to F_hat",
             ),
             Wrong(
                 "a solve with a number",
@@ -641,8 +696,32 @@ EXERCISES = {
                 q = p * jnp.exp(-step_size * g)
                 return q / q.sum()
                 """,
-                "0/0",
-                hidden=True,
+                "overflow, or all vanish",
+            ),
+            Wrong(
+                "the largest g subtracted",
+                """
+                q = p * jnp.exp(-step_size * (g - g.max()))
+                return q / q.sum()
+                """,
+                "overflow, or all vanish",
+            ),
+            Wrong(
+                "the smallest g subtracted",
+                """
+                q = p * jnp.exp(-step_size * (g - g.min()))
+                return q / q.sum()
+                """,
+                "the smallest g may stand where p is 0",
+            ),
+            Wrong(
+                "something added to p",
+                "return jax.nn.softmax(jnp.log(p + 1e-12) - step_size * g)",
+            ),
+            Wrong(
+                "the natural gradient",
+                "return p * (1 - step_size * (g - p @ g))",
+                "right to first order only",
             ),
             Wrong(
                 "divided by the step size",
@@ -658,6 +737,11 @@ EXERCISES = {
             """
             z = np.log(np.asarray(p)) - step_size * np.asarray(g)
             q = np.exp(z - z.max())
+            return q / q.sum()
+            """,
+            """
+            least = jnp.min(jnp.where(p > 0, g, jnp.inf))
+            q = jnp.where(p > 0, p * jnp.exp(-step_size * (jnp.where(p > 0, g, least) - least)), 0)
             return q / q.sum()
             """,
             """
