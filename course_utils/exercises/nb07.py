@@ -135,7 +135,9 @@ def resting_point_at_the_wall(f):
         "The push of Adam is a sign, not the gradient, and not w itself.": -3 / 1.8,
         "The wall stands at 1/decay, not at decay.": -0.8,
         "The sign: it rests on the side of w_star.": 1.25,
-        "That is w_star, where there is no decay: does the push of size 1 hold it there?": -3.0,
+        "That is w_star: decay is missing, or one of the two walls is.": -3.0,
+        "Beyond the wall it is cut off, not shortened by 1/decay.": -1.75,
+        "A negative w_star does not end at 0.": 0.0,
         "That is an l1 penalty's: there the decay is a sign. Here the push is, and the decay is "
         "decay * w.": -3.0 + 0.8 / 2,
     }
@@ -186,11 +188,11 @@ def resting_point_is_where_a_run_ends(f):
         assert exact, says
 
 
-# --- 7.3 · The mean turn --------------------------------------------------------------------------
+# --- 7.3 · What the turns add up to ---------------------------------------------------------------
 
 
 @case("7.3")
-def mean_turn_by_hand(f):
+def mean_log_cos_by_hand(f):
     shrink, grow = -np.log(0.9), np.log(2.0)
     slips = {
         "-log(1 - x) is x only to first order.": 0.1 + grow / 10,
@@ -202,7 +204,7 @@ def mean_turn_by_hand(f):
         "The sign of decay: each step keeps 1 - step_size * decay.": grow / 10 - np.log(1.1),
         "The sign: -log of something below 1 is positive.": grow / 10 - shrink,
         "The sign of the whole.": -(shrink + grow / 10),
-        "That is an angle; the mean of -log cos is asked for.": np.sqrt(0.2),
+        "That is an angle; the mean of -log cos is another number.": np.sqrt(0.2),
         "Natural logarithms.": (shrink + grow / 10) / np.log(10),
         "The logarithm of the ratio, not the ratio.": shrink + 0.2,
     }
@@ -211,14 +213,14 @@ def mean_turn_by_hand(f):
 
 
 @case("7.3")
-def mean_turn_without_decay(f):
+def mean_log_cos_without_decay(f):
     slips = {"The ratio of the lengths is upside down.": -np.log(3.0) / 4}
     says = "Without decay, in 4 steps from length 1 to 3, it is log(3)/4."
     expect(f(0.7, 0.0, 4, 1.0, 3.0), np.log(3.0) / 4, says, slips, form=ONE)
 
 
 @case("7.3", hidden=True)
-def mean_turn_of_a_run(f):
+def mean_log_cos_of_a_run(f):
     draw = np.random.default_rng(73)
     for num_steps, step_size, decay in [(1, 0.3, 0.5), (7, 1.0, 0.2), (60, 0.05, 3.0)]:
         a, w = draw.normal(size=3), draw.normal(size=3)
@@ -279,7 +281,10 @@ def schedule_of_unequal_steps(f):
         ],
         "Each step has a learning rate of its own in lrs.": [1.0, 2.0, 16.0],
     }
-    says = "For lrs = [1, 2, 3] and keeps = [1, 0.5, 0.25] they are [1, 4, 48]."
+    says = (
+        "lrs and keeps may change from step to step: for lrs = [1, 2, 3] and "
+        "keeps = [1, 0.5, 0.25] the rates are [1, 4, 48]."
+    )
     expect(got, [1.0, 4.0, 48.0], says, slips, form=RATES)
 
 

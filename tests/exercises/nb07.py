@@ -227,7 +227,14 @@ EXERCISES = {
                 "no decay is felt",
             ),
             Wrong("wall at decay", "return jnp.clip(w_star, -decay, decay)", "1/decay, not at"),
-            Wrong("no decay", "return w_star", "no decay"),
+            Wrong("no decay", "return w_star", "decay is missing"),
+            Wrong("the other wall only", "return jnp.minimum(w_star, 1 / decay)", "one of the two"),
+            Wrong(
+                "shortened by the wall",
+                "return jnp.sign(w_star) * jnp.maximum(abs(w_star) - 1 / decay, 0)",
+                "not shortened",
+            ),
+            Wrong("positive alone", "return jnp.maximum(w_star - 1 / decay, 0)", "end at 0"),
             Wrong("without its sign", "return jnp.minimum(abs(w_star), 1 / decay)", "The sign"),
             Wrong(
                 "soft threshold",
@@ -267,7 +274,7 @@ EXERCISES = {
         ],
     ),
     "7.3": Exercise(
-        "def mean_turn(step_size, decay, num_steps, first_norm, last_norm):",
+        "def mean_log_cos(step_size, decay, num_steps, first_norm, last_norm):",
         [
             Wrong(
                 "first order, no lengths",
