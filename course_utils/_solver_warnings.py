@@ -43,7 +43,7 @@ def report(fit, solver, info, norms, noun, names=None, rows="rows") -> None:
     short = ~(info.converged | indefinite | broken)
     words = lambda chosen: " and ".join(sorted(set(np.asarray(STATUS)[info.status[chosen]])))
     if indefinite.any():
-        lowest, missing, _ = map(float, jax.device_get(_missing_curvature(fit)))
+        lowest, missing, _ = _missing_curvature(fit)
         lowest = min(lowest, float(info.min_curvature[indefinite].min()))
         ggn = ', and so does curvature="ggn"' if fit.curvature == "hessian" else ""
         warn(
@@ -101,7 +101,7 @@ def _cure_of_divergence(fit, info):
 
 def negative_curvature(fit) -> float | None:
     """The lowest curvature of H_d that Lanczos finds, where it proves H_d indefinite."""
-    lowest, _, rounding = map(float, jax.device_get(_missing_curvature(fit)))
+    lowest, _, rounding = _missing_curvature(fit)
     return lowest if lowest < -rounding else None
 
 
@@ -111,17 +111,25 @@ def some(noun: str, names: np.ndarray) -> str:
     return f"{noun} {shown}" + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-@compiled
 def _missing_curvature(fit):
     """The lowest curvature of H_d that Lanczos finds, how much H_d lacks to be definite; rounding.
 
     The second is at least a rounding error.
     """
+    find = _lowest_curvature_once if fit.is_small else _lowest_curvature
+    return tuple(map(float, jax.device_get(find(fit))))
+
+
+def _lanczos_from_below(fit):
     H_d = fit.hessian_product()
     found = lanczos(H_d, fit.theta, min(fit.p, 64), key=jax.random.key(0))
     below = jnp.min(found.eigenvalues - found.residual_norms)
     rounding = 10 * trees.epsilon(fit.theta) * jnp.max(jnp.abs(found.eigenvalues))
     return fit.gathered((found.eigenvalues[0], jnp.maximum(-below, rounding), rounding))
+
+
+_lowest_curvature = compiled(_lanczos_from_below)
+_lowest_curvature_once = compiled(_lanczos_from_below, once=True)
 
 
 @compiled
