@@ -657,7 +657,10 @@ _solve = compiled(_solved)
 _solve_in_many_steps = jax.jit(_solved)
 
 
-_products = compiled(lambda x, y: x @ y.T)  # x_t · y_i for all pairs of rows
+@compiled
+def _products(x, y):
+    """x_t · y_i for all pairs of rows."""
+    return x @ y.T
 
 
 def _on_cpu():
