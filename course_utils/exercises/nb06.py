@@ -36,6 +36,7 @@ def step_by_hand(f):
         "The sign: that is uphill along the first axis.": [1, -3],
         "That is the gradient's direction alone: divide by the curvatures.": [-2, -3],
         "Divide by the sizes of the curvatures; that multiplies.": [-4, -3],
+        "That stays in the axes of the eigenvectors: lead the step back.": [-3, -1],
     }
     says = "For H = diag(2, -1) and g = (2, 3) the step is (-1, -3)."
     expect(tried(f, H, g), [-1, -3], says, slips, form=STEP)
@@ -187,6 +188,7 @@ def solve_by_hand(f):
         "D is a matrix like V: shape it.": np.array([1.0, 2.0, 2.0, 1.0]),
         "S is missing.": entries(a[:, None] * np.ones(2) + delta),
         "A is missing.": entries(np.ones((2, 1)) * s + delta),
+        "The sign: V stands on the right side, without a minus.": [[-1, -2], [-2, -1]],
     }
     says = "For the example the answer is [[1, 2], [2, 1]]."
     expect(tried(f, A, S, V, delta), [[1, 2], [2, 1]], says, slips, form=MATRIX)
@@ -215,26 +217,35 @@ def solve_in_turned_axes(f):
 
 
 @case("6.3")
-def solve_of_three_by_two(f):
+def solve_of_four_by_three(f):
     draw = np.random.default_rng(63)
-    B, C, V = draw.normal(size=(3, 3)), draw.normal(size=(2, 2)), draw.normal(size=(3, 2))
+    B, C, V = draw.normal(size=(4, 4)), draw.normal(size=(3, 3)), draw.normal(size=(4, 3))
     A, S = B @ B.T, C @ C.T
     (alpha, U), (sigma, Q) = np.linalg.eigh(A), np.linalg.eigh(S)
     scale = np.outer(alpha, sigma) + 0.1
-    swapped = brute(S, A, V.reshape(2, 3), 0.1).reshape(3, 2)
+    inside = lambda U, Q: (U.T @ V @ Q) / scale
+    swapped = brute(S, A, V.reshape(3, 4), 0.1).reshape(4, 3)
+    turned = "Are the eigenvectors in the columns? U.T and Q lead into their axes, U and Q.T back."
     slips = {
-        "Are the eigenvectors in the columns? U.T and Q lead into their axes, U and Q.T back.": U.T
-        @ ((U @ V @ Q.T) / scale)
-        @ Q,
-        "The large matrix is np.kron(A, S), in this order.": swapped,
-        "vec writes V row by row.": np.linalg.solve(
-            np.kron(S, A) + 0.1 * np.eye(6), V.ravel()
-        ).reshape(3, 2),
+        f"{turned} Look at {where}.": value
+        for where, value in {
+            "both": U.T @ inside(U.T, Q.T) @ Q,
+            "the way back of the columns": U @ inside(U, Q) @ Q,
+            "the way back of the rows": U.T @ inside(U, Q) @ Q.T,
+            "the columns": U @ inside(U, Q.T) @ Q,
+            "the way there of the columns": U @ inside(U, Q.T) @ Q.T,
+            "the rows": U.T @ inside(U.T, Q) @ Q.T,
+            "the way there of the rows": U @ inside(U.T, Q) @ Q.T,
+        }.items()
     }
+    slips["The large matrix is np.kron(A, S), in this order."] = swapped
+    slips["vec writes V row by row."] = np.linalg.solve(
+        np.kron(S, A) + 0.1 * np.eye(12), V.ravel()
+    ).reshape(4, 3)
     expect(
         tried(f, A, S, V, 0.1),
         brute(A, S, V, 0.1),
-        "For random A of side 3 and S of side 2 the answer does not fit.",
+        "For random A of side 4 and S of side 3 the answer does not fit.",
         slips,
         form=MATRIX,
     )
@@ -242,8 +253,8 @@ def solve_of_three_by_two(f):
 
 @case("6.3")
 def solve_without_inverses(f):
-    A, S = np.diag([0.0, 1.0, 2.0]), np.array([[1.0, 1.0], [1.0, 1.0]])
-    V = np.arange(6.0).reshape(3, 2)
+    A, S = np.diag([0.0, 1.0, 2.0, 3.0]), np.ones((3, 3))
+    V = np.arange(12.0).reshape(4, 3)
     got = tried(f, A, S, V, 0.01)
     says = "A or S may have eigenvalues of 0: delta alone must do there."
     assert np.all(np.isfinite(np.asarray(got))), says
@@ -266,7 +277,7 @@ def solve_without_the_large_matrix(f):
 @case("6.3", hidden=True)
 def solve_random_ones(f):
     draw = np.random.default_rng(33)
-    for m, k, delta in [(2, 2, 2.0), (3, 3, 1e-3), (2, 3, 0.3), (3, 2, 10.0)]:
+    for m, k, delta in [(2, 2, 2.0), (4, 3, 1e-3), (3, 4, 0.3), (4, 3, 10.0)]:
         B, C = draw.normal(size=(m, max(1, m - 1))), draw.normal(size=(k, k))
         A, S, V = B @ B.T, C @ C.T, draw.normal(size=(m, k))
         got = np.asarray(tried(f, *map(jnp.asarray, (A, S, V)), delta))
@@ -278,6 +289,19 @@ def solve_random_ones(f):
 # --- 6.4 · The factors ----------------------------------------------------------------------------
 
 PAIR = "Two matrices: A of shape (d + 1, d + 1), and S of shape (k, k)."
+BY_NAME = ("A", "S")
+
+
+def pair(f, a, s):
+    """A and S by their names, so that a message tells which of the two has another shape."""
+    got = tried(f, a, s)
+    assert isinstance(got, tuple | list) and len(got) == 2, PAIR
+    return dict(zip(BY_NAME, got))
+
+
+def named(pairs):
+    """The slips, hint: (A, S), by name."""
+    return {says: dict(zip(BY_NAME, both)) for says, both in pairs.items()}
 
 
 @case("6.4")
@@ -301,16 +325,23 @@ def factors_by_hand(f):
             np.array([[4.0, 2.0], [2.0, 1.0]]),
             np.array([[2.25, -0.75], [-0.75, 0.25]]),
         ),
-        "The 1 belongs to a only.": (A, np.pad(S, (0, 1))),
+        "A 1 is appended to a only, not to s.": (
+            A,
+            np.array([[2.5, -0.5, 1.5], [-0.5, 0.5, -0.5], [1.5, -0.5, 1.0]]),
+        ),
+        "That is examples by examples: A is inputs by inputs, S outputs by outputs.": (
+            first,
+            np.array([[1.0, 1.0], [1.0, 2.0]]),
+        ),
     }
     says = "For the example A = [[5, 2], [2, 1]] and S = [[2.5, -0.5], [-0.5, 0.5]]."
-    expect(tried(f, a, s), (A, S), says, slips, form=PAIR)
+    expect(pair(f, a, s), {"A": A, "S": S}, says, named(slips), form=PAIR)
 
 
 @case("6.4")
 def factors_of_several(f):
     draw = np.random.default_rng(64)
-    a, s = draw.normal(size=(7, 2)) + 1, draw.normal(size=(7, 3))
+    a, s = draw.normal(size=(7, 2)) + 1, draw.normal(size=(7, 2))
     rows = np.c_[a, np.ones(7)]
     right = sum(map(np.outer, rows, rows)) / 7, sum(map(np.outer, s, s)) / 7
     slips = {
@@ -318,10 +349,11 @@ def factors_of_several(f):
         "Divide by n, not by n - 1.": (right[0] * 7 / 6, right[1] * 7 / 6),
         "The mean is over n, the number of examples, not over the width.": (
             right[0] * 7 / 3,
-            right[1] * 7 / 3,
+            right[1] * 7 / 2,
         ),
     }
-    expect(tried(f, a, s), right, "Seven examples, two inputs, three outputs.", slips, form=PAIR)
+    says = "Seven examples, two inputs, two outputs."
+    expect(pair(f, a, s), dict(zip(BY_NAME, right)), says, named(slips), form=PAIR)
 
 
 @case("6.4", hidden=True)

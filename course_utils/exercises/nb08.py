@@ -37,13 +37,17 @@ def kernel_by_hand(f):
         "E r^2 = 2 is missing.": 3 / (4 * np.pi),
         "The lengths are missing: relu(w.y) is proportional to the length of y.": 1 / (2 * np.pi),
         "The lengths enter once each, not squared.": 9 / (2 * np.pi),
+        "The sign of the sine: write out the integral at its two limits.": -3 / (2 * np.pi),
         "The density of the angle, 1 / (2 pi), is missing.": 3.0,
         "The density of the angle is 1 / (2 pi): the mean is over a circle.": 1.5,
         "The integral has two terms. The one with the sine does not vanish here.": 0.0,
         "That has the length of the overlap, (pi - angle) / 2 pi, without the cosines.": 0.75,
     }
     says = "For x = [1, 0] and y = [0, 3] the mean is 3 / (2 pi) = 0.4775."
-    expect(kernel(f, [1.0, 0.0], [0.0, 3.0]), 3 / (2 * np.pi), says, slips, form=ONE)
+    got = kernel(f, [1.0, 0.0], [0.0, 3.0])
+    if np.ndim(got) == 0 and 1e-5 < abs(got - 3 / (2 * np.pi)) < 0.08:
+        says = f"Close, but not exact: the closed form is asked for, no mean over draws. {says}"
+    expect(got, 3 / (2 * np.pi), says, slips, form=ONE)
 
 
 @case("8.1")
@@ -105,6 +109,8 @@ def kernel_of_random_vectors(f):
 
 SQUARE = "A matrix of shape (n, n): a row and a column for each row of X."
 WANTED_2 = {
+    "vmap got inconsistent|vmap was requested|map its argument": "jax.vmap is to map over the rows "
+    "of X alone, not over the weights: in_axes.",
     "only defined for scalar|Gradient only": "jax.grad wants one number: call f for one row of X "
     "at a time, by jax.vmap(..., (None, 0)).",
     "must be tuples or lists": "jax.jvp takes the weights and their change as tuples.",
@@ -224,32 +230,43 @@ def trained(f, *args):
 @case("8.3")
 def training_by_hand(f):
     K, t, f0 = jnp.diag(jnp.array([1.0, 0.5])), jnp.array([1.0, 0.0]), jnp.array([0.0, 2.0])
-    lam = np.array([1.0, 0.5])
+    lam, eta = np.array([1.0, 0.5]), 0.6
     error = np.array([-1.0, 2.0])
+    factors = (1 - eta * lam) ** 2
     at = lambda factor: np.array([1.0, 0.0]) + factor * error
     slips = {
-        "That is the error that is left; the outputs are t plus it.": np.array([-0.04, 0.72]),
-        "f0 is forgotten: the first error is f0 - t.": np.array([0.96, 0.0]),
-        "The sign: f_k = t + (I - eta K)^k (f0 - t).": np.array([1.04, -0.72]),
+        "That is the error that is left; the outputs are t plus it.": factors * error,
+        "f0 is forgotten: the first error is f0 - t.": at(factors * [1, 0]),
+        "The sign: f_k = t + (I - eta K)^k (f0 - t).": at(-factors),
         "That starts from f0, not from t: add the error that is left to the targets.": np.array(
             [0.0, 2.0]
         )
-        + 0.0
-        - (1 - 0.8 * lam) ** 2 * error,
-        "One step too few: k = 2 is two steps.": at((1 - 0.8 * lam) ** 1),
-        "One step too many: k = 2 is two steps.": at((1 - 0.8 * lam) ** 3),
+        - factors * error,
+        "One step too few: k = 2 is two steps.": at(1 - eta * lam),
+        "One step too many: k = 2 is two steps.": at((1 - eta * lam) ** 3),
         "That is gradient flow, e^(-eta lambda k); a step multiplies by 1 - eta lambda.": at(
-            np.exp(-1.6 * lam)
+            np.exp(-2 * eta * lam)
         ),
-        "K is divided by n: eta is for the sum of squares.": at((1 - 0.4 * lam) ** 2),
-        "Twice the gradient: the loss has a half.": at((1 - 1.6 * lam) ** 2),
-        "The first error has no targets in it: f0 - t.": np.array([1.0, 0.72]),
+        "K is divided by n: eta is for the sum of squares.": at((1 - eta * lam / 2) ** 2),
+        "Twice the gradient: the loss has a half.": at((1 - 2 * eta * lam) ** 2),
+        "The first error has no targets in it: f0 - t.": np.array([1.0, 0.0])
+        + factors * [0.0, 2.0],
         "eta is missing.": at((1 - lam) ** 2),
-        "eta times K to the power k: the power is of the whole bracket.": at(1 - 0.8 * lam**2),
+        "eta times K to the power k: the power is of the whole bracket.": at(1 - eta * lam**2),
+        # eigh sorts: 0.5 comes first, and Q exchanges the two
+        "The factors belong to eigenvectors, not to entries: into their axes, and back.": at(
+            factors[::-1]
+        ),
+        "Still in the axes of the eigenvectors: back by Q.": np.array([1.0, 0.0])
+        + (factors * error)[::-1],
+        "The error is not in the axes of the eigenvectors yet: Q.T comes first.": np.array(
+            [1.0, 0.0]
+        )
+        + (factors[::-1] * error)[::-1],
     }
-    says = "K = diag(1, 0.5), eta = 0.8, two steps: the factors are 0.04 and 0.36."
-    got = trained(f, K, t, f0, 0.8, 2)
-    expect(got, np.array([0.96, 0.72]), says, slips, form=VECTOR)
+    says = "K = diag(1, 0.5), eta = 0.6, two steps: the factors are 0.16 and 0.49."
+    got = trained(f, K, t, f0, eta, 2)
+    expect(got, np.array([0.84, 0.98]), says, slips, form=VECTOR)
 
 
 @case("8.3")
@@ -270,6 +287,23 @@ def training_with_a_full_matrix(f):
     got = trained(f, *map(jnp.asarray, (K, t, f0)), 0.5, 3)
     says = "For K = [[1, 0.6], [0.6, 1]] three steps give other outputs: are the modes mixed?"
     expect(got, t + step @ step @ step @ (f0 - t), says, slips, form=VECTOR)
+
+
+@case("8.3")
+def training_of_four(f):
+    """Eigenvectors whose matrix is not symmetric, and a factor below 0."""
+    draw = np.random.default_rng(3)
+    J = draw.normal(size=(4, 6))
+    K, t, f0 = J @ J.T, draw.normal(size=4), draw.normal(size=4)
+    eta = 1.5 / np.linalg.eigvalsh(K)[-1]
+    step = np.eye(4) - eta * K
+    got = trained(f, *map(jnp.asarray, (K, t, f0)), eta, 3)
+    assert np.isfinite(np.asarray(got)).all(), (
+        "Not finite where 1 - eta lambda is negative, which a stable step allows."
+    )
+    says = "Wrong for four examples with a full K. (For two, a matrix Q of eigenvectors may be "
+    says += "symmetric: does each of Q and its transpose stand in its place?)"
+    expect(got, t + step @ step @ step @ (f0 - t), says, form=VECTOR)
 
 
 @case("8.3")
@@ -361,7 +395,8 @@ def test_on_several(f):
         "What is learnt is I - (I - eta K)^k; this is what is left.": f0_test
         + K_test @ np.linalg.solve(K, left @ (t - f0)),
     }
-    says = "Wrong for three training and four test inputs."
+    says = "Wrong for three training and four test inputs with a full K. With its "
+    says += "eigenvectors: does each of Q and its transpose stand in its place?"
     given = map(jnp.asarray, (K_test, K, t, f0, f0_test))
     expect(tested(f, *given, 0.05, 6), f0_test + J_test @ w, says, slips, form=TEST)
 

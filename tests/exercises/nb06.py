@@ -52,6 +52,7 @@ EXERCISES = {
                 h, Q = jnp.linalg.eigh(H)
                 return -(Q.T @ g) / jnp.abs(h)
                 """,
+                "lead the step back",
             ),
             Wrong(
                 "not led into the axes",
@@ -241,6 +242,50 @@ EXERCISES = {
                 "in the columns",
             ),
             Wrong(
+                "columns not led back",
+                """
+                alpha, U = jnp.linalg.eigh(A)
+                sigma, Q = jnp.linalg.eigh(S)
+                return U @ ((U.T @ V @ Q) / (jnp.outer(alpha, sigma) + delta)) @ Q
+                """,
+                "way back of the columns",
+            ),
+            Wrong(
+                "columns led in by the transpose",
+                """
+                alpha, U = jnp.linalg.eigh(A)
+                sigma, Q = jnp.linalg.eigh(S)
+                return U @ ((U.T @ V @ Q.T) / (jnp.outer(alpha, sigma) + delta)) @ Q.T
+                """,
+                "way there of the columns",
+            ),
+            Wrong(
+                "columns transposed",
+                """
+                alpha, U = jnp.linalg.eigh(A)
+                sigma, Q = jnp.linalg.eigh(S)
+                return U @ ((U.T @ V @ Q.T) / (jnp.outer(alpha, sigma) + delta)) @ Q
+                """,
+                "Look at the columns",
+            ),
+            Wrong(
+                "rows not led back",
+                """
+                alpha, U = jnp.linalg.eigh(A)
+                sigma, Q = jnp.linalg.eigh(S)
+                return U.T @ ((U.T @ V @ Q) / (jnp.outer(alpha, sigma) + delta)) @ Q.T
+                """,
+            ),
+            Wrong(
+                "minus",
+                """
+                alpha, U = jnp.linalg.eigh(A)
+                sigma, Q = jnp.linalg.eigh(S)
+                return -U @ ((U.T @ V @ Q) / (jnp.outer(alpha, sigma) + delta)) @ Q.T
+                """,
+                "The sign",
+            ),
+            Wrong(
                 "the large matrix",
                 """
                 large = jnp.kron(A, S) + delta * jnp.eye(V.size)
@@ -400,6 +445,16 @@ EXERCISES = {
                 a = jnp.append(a, jnp.ones((len(a), 1)), axis=1)
                 return a @ a.T / len(a), s @ s.T / len(s)
                 """,
+                "examples by examples",
+            ),
+            Wrong(
+                "a 1 to s, too",
+                """
+                a = jnp.append(a, jnp.ones((len(a), 1)), axis=1)
+                s = jnp.append(s, jnp.ones((len(s), 1)), axis=1)
+                return a.T @ a / len(a), s.T @ s / len(s)
+                """,
+                "not to s",
             ),
             Wrong(
                 "shape: A alone",

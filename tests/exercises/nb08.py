@@ -92,6 +92,16 @@ EXERCISES = {
                 """,
             ),
             Wrong(
+                "the sine subtracted",
+                """
+                lengths = jnp.linalg.norm(x) * jnp.linalg.norm(y)
+                cosine = jnp.clip(x @ y / lengths, -1, 1)
+                angle = jnp.arccos(cosine)
+                return lengths * ((jnp.pi - angle) * cosine - jnp.sin(angle)) / (2 * jnp.pi)
+                """,
+                "sign of the sine",
+            ),
+            Wrong(
                 "the terms subtracted",
                 """
                 lengths = jnp.linalg.norm(x) * jnp.linalg.norm(y)
@@ -138,7 +148,7 @@ EXERCISES = {
                 w = jax.random.normal(jax.random.key(0), (1000, len(x)))
                 return jnp.mean(jax.nn.relu(w @ x) * jax.nn.relu(w @ y))
                 """,
-                "3 / (2 pi)",
+                "no mean over draws",
             ),
         ],
         [
@@ -266,6 +276,15 @@ EXERCISES = {
                 return J @ J.T
                 """,
                 "[[14, 26], [26, 52]]",
+            ),
+            Wrong(
+                "mapped over the weights, too",
+                """
+                gradients = jax.vmap(jax.grad(f))(params, X)
+                leaves = [g.reshape(len(X), -1) for g in jax.tree.leaves(gradients)]
+                return sum(J @ J.T for J in leaves)
+                """,
+                "in_axes",
             ),
             Wrong(
                 "the pytree taken for an array",
@@ -426,11 +445,59 @@ EXERCISES = {
                 """,
             ),
             Wrong(
+                "never into the axes",
+                """
+                lam, Q = jnp.linalg.eigh(K)
+                return t + Q @ ((1 - step_size * lam) ** k * (f0 - t))
+                """,
+            ),
+            Wrong(
                 "eigenvalues without eigenvectors",
                 """
                 lam = jnp.linalg.eigvalsh(K)
                 return t + (1 - step_size * lam) ** k * (f0 - t)
                 """,
+                "not to entries",
+            ),
+            Wrong(
+                "Q and its transpose exchanged",
+                """
+                lam, Q = jnp.linalg.eigh(K)
+                return t + Q.T @ ((1 - step_size * lam) ** k * (Q @ (f0 - t)))
+                """,
+                "stand in its place",
+            ),
+            Wrong(
+                "no transpose on the way in",
+                """
+                lam, Q = jnp.linalg.eigh(K)
+                return t + Q @ ((1 - step_size * lam) ** k * (Q @ (f0 - t)))
+                """,
+                "stand in its place",
+            ),
+            Wrong(
+                "transposed on both ways",
+                """
+                lam, Q = jnp.linalg.eigh(K)
+                return t + Q.T @ ((1 - step_size * lam) ** k * (Q.T @ (f0 - t)))
+                """,
+            ),
+            Wrong(
+                "the power by a logarithm",
+                """
+                lam, Q = jnp.linalg.eigh(K)
+                factors = jnp.exp(k * jnp.log(1 - step_size * lam))
+                return t + Q @ (factors * (Q.T @ (f0 - t)))
+                """,
+                "negative",
+            ),
+            Wrong(
+                "twice the gradient",
+                """
+                lam, Q = jnp.linalg.eigh(K)
+                return t + Q @ ((1 - 2 * step_size * lam) ** k * (Q.T @ (f0 - t)))
+                """,
+                "Twice the gradient",
             ),
             Wrong(
                 "power of the kernel alone",

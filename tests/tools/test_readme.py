@@ -24,6 +24,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 REPRODUCED = (ROOT / ".github/REPRODUCED.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "CONTRIBUTING.md", ".github/SPEED.md", ".github/REPRODUCED.md"]
 LESSONS = notebooks.solved()
+LESSON_6 = "notebooks/06_second_order_optimization.ipynb"
+LESSON_7 = "notebooks/07_adaptive_normalization_decay.ipynb"
+LESSON_8 = "notebooks/08_infinite_width.ipynb"
 LESSON_15 = "notebooks/15_influence_functions.ipynb"
 LESSON_16 = "notebooks/16_computing_influence.ipynb"
 
@@ -180,12 +183,43 @@ def press():
     return f"{one_fit}, and by 442 refits {refits}"
 
 
+def race():
+    steps = {row["to 17.5 nats, rounded"]: row for row in table_of(LESSON_6, "race-table")}
+    kfac = steps["K-FAC"]
+    return (
+        f"to 17.5 nats on digits {kfac['steps']} steps of {kfac['gradients a step']} gradients "
+        f"each, where Adam takes {steps['Adam']['steps']}"
+    )
+
+
+def bits():
+    return printed_by(stored_cell(LESSON_7, "avogadro")).splitlines()[1]
+
+
+def labels():
+    rows = table_of(LESSON_8, "labels-table")
+
+    def steps(kind, column):
+        numbers = [int(row[column]) for row in rows if row["targets"].endswith(kind)]
+        assert len(numbers) == 3
+        return f"{min(numbers)} to {max(numbers)}"
+
+    said = [
+        f"{kind} {steps(word, 'steps taken')}, predicted {steps(word, 'steps predicted')}"
+        for kind, word in (("true labels", "true"), ("shuffled", "shuffled"))
+    ]
+    return f"steps to a mean squared error of 0.1: {said[0]}; {said[1]}"
+
+
 # How the column "here" of each row reads, with every number from its row and column of the cell.
 HERE = {
     "Fig. 1": own_class,
     "Fig. 2, left": lambda: verdict("CG"),
     "Fig. 2, middle": lambda: verdict("LiSSA of the paper"),
     "Allen 1974": press,
+    "Martens & Grosse 2015": race,
+    "Li & Arora 2020": bits,
+    "Arora et al. 2019": labels,
 }
 
 
