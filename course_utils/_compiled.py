@@ -22,7 +22,7 @@ def compiled(function: Callable, *, once: bool = False, **options) -> Callable:
 
     @functools.cache
     def on(backend):
-        known = _known_options(backend)
+        known = known_options(backend)
         chosen = {name: value for name, value in wanted.items() if name in known}
         return jax.jit(function, compiler_options=chosen or None, **options)
 
@@ -34,7 +34,7 @@ def compiled(function: Callable, *, once: bool = False, **options) -> Callable:
 
 
 @functools.cache
-def _known_options(backend):
+def known_options(backend):
     """Those options that this release of XLA has; none where the device is no CPU."""
     known = []
     for name, value in (_SHORT | _ONCE).items() if backend == "cpu" else ():

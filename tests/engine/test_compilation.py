@@ -99,11 +99,9 @@ def test_what_takes_no_solver_compiles_once_too(programs):
 
 
 def test_a_first_call_compiles_few_programs(programs):
-    """The survey of the fit, gradients of the test points, the solve; and inner products.
-
-    These are NumPy's where the gradients of all examples are kept.
-    """
+    """The survey of the fit, gradients of the test points, the solve, and inner products."""
     jax.clear_caches()
+    _compiled.known_options(jax.default_backend())  # looked for once in a process
     for batch_size, most in ((None, 4), (16, 4)):
         programs.clear()
         influence(posed(batch_size=batch_size), TEST)
