@@ -184,7 +184,7 @@ def press():
 
 
 def race():
-    steps = {row["to 17.5 nats, rounded"]: row for row in table_of(LESSON_6, "race-table")}
+    steps = {row["to 17.5 nats"]: row for row in table_of(LESSON_6, "race-table")}
     kfac = steps["K-FAC"]
     return (
         f"to 17.5 nats on digits {kfac['steps']} steps of {kfac['gradients a step']} gradients "
