@@ -26,7 +26,7 @@ def warn(message: str) -> None:
     warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
-def report(fit, solver, info, norms, noun, names=None, rows="rows") -> None:
+def report(fit, solver, info, norms, noun, names=None, where_nan="rows") -> None:
     """Warn of solves that failed or fell short.
 
     Args:
@@ -36,7 +36,7 @@ def report(fit, solver, info, norms, noun, names=None, rows="rows") -> None:
         norms: of the right-hand sides, (m,).
         noun: what is solved for, such as "test points".
         names: what to call them; their numbers if ``None``.
-        rows: where the NaN of a failed solve stand in what is returned.
+        where_nan: where the NaN of a failed solve stand in what is returned.
     """
     names = np.arange(len(norms)) if names is None else np.asarray(names)
     indefinite, broken = info.status == INDEFINITE, info.status > INDEFINITE
@@ -48,13 +48,13 @@ def report(fit, solver, info, norms, noun, names=None, rows="rows") -> None:
         ggn = ', and so does curvature="ggn"' if fit.curvature == "hessian" else ""
         warn(
             f"{some(noun, names[indefinite])}: the matrix is not positive definite (curvature "
-            f"{lowest:.3g} met), and their {rows} are NaN; raising damping by "
+            f"{lowest:.3g} met), and their {where_nan} are NaN; raising damping by "
             f"{round_up(missing)} cures it{ggn if fit.is_composed else ''}"
         )
     if broken.any():
         cure = _cure_of_divergence(fit, info) if (info.status == DIVERGED).any() else ""
         warn(
-            f"{some(noun, names[broken])}: the solve is {words(broken)}, and their {rows} are "
+            f"{some(noun, names[broken])}: the solve is {words(broken)}, and their {where_nan} are "
             f"NaN{cure}"
         )
     if short.any():
@@ -62,7 +62,7 @@ def report(fit, solver, info, norms, noun, names=None, rows="rows") -> None:
         warn(
             f"{some(noun, names[short])}: not converged ({words(short)}) after "
             f"{info.num_steps[short].max()} steps, with a relative residual of up to {worst:.2g}; "
-            f"their {rows} are kept{_cure_of_shortness(fit, solver, info)}"
+            f"their {where_nan} are kept{_cure_of_shortness(fit, solver, info)}"
         )
 
 

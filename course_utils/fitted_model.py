@@ -36,7 +36,7 @@ from course_utils.solvers import (
     SolveInfo,
     Solver,
     System,
-    solve_rows,
+    solve_rescaled,
 )
 
 PyTree = Any
@@ -330,13 +330,15 @@ class FittedModel:
     def hessian_product(self, num_vectors: int = 1) -> Callable[[jax.Array], jax.Array]:
         """v ↦ H_d v on vectors (p,)."""
         size, num_rows = self.block_size(num_vectors), len(self.weights)
-        damped = lambda Hv, v: Hv / num_rows + (self.l2 + self.damping) * v
+        # Σ w_i A_i v / num_rows is the mean over the n examples, also where a mesh has more rows.
+        with_l2_and_damping = lambda total, v: total / num_rows + (self.l2 + self.damping) * v
         if size is None:
-            H = self.curvature_of(self.train, self.weights)
-            return lambda v: damped(H(v), v)
+            summed = self.curvature_of(self.train, self.weights)
+            return lambda v: with_l2_and_damping(summed(v), v)
         blocks = self.blocks(size)
         add = lambda v: lambda total, block: (total + self.curvature_of(*block)(v), None)
-        return lambda v: damped(jax.lax.scan(add(v), jnp.zeros_like(v), blocks)[0], v)
+        sum_over_blocks = lambda v: jax.lax.scan(add(v), jnp.zeros_like(v), blocks)[0]
+        return lambda v: with_l2_and_damping(sum_over_blocks(v), v)
 
     def minibatch_product(self, batch_size: int) -> Callable[..., jax.Array]:
         """(v, key) ↦ the product of v with H_d of examples drawn with replacement."""
@@ -419,13 +421,13 @@ class FittedModel:
     def solve(self, B: np.ndarray, solver: Solver, check: bool = True) -> Solution:
         """x with H_d x = b for every row b of B, (s, p), all of them together; nothing is said."""
         prepared = self.prepared(solver, check)
-        in_time = _solve_in_many_steps if isinstance(solver, LiSSA) else _solve
-        found = solve_rows(partial(in_time, self, solver, prepared), B)
+        in_time = _solve_on_device_in_many_steps if isinstance(solver, LiSSA) else _solve_on_device
+        found = solve_rescaled(partial(in_time, self, solver, prepared), B)
         status, low = found.info.status, found.info.min_curvature
         unsure = (status == STALLED) | ((status == INDEFINITE) & ~(low < 0))  # by rounding alone
         if isinstance(solver, CG) and solver.block and len(B) > 1 and unsure.any():
             alone = CG(solver.tol, solver.maxiter, block=False)
-            again = solve_rows(partial(_solve, self, alone, prepared), B)
+            again = solve_rescaled(partial(_solve_on_device, self, alone, prepared), B)
             pick: Callable[..., Any] = lambda new, old: np.where(unsure, new, old)
             x = np.where(unsure[:, None], again.x, found.x)
             found = Solution(x, SolveInfo(*map(pick, again.info, found.info)))
@@ -649,12 +651,12 @@ def _dense(fit):
     return fit.gathered(trees.dense(fit.hessian_product(64), fit.theta, batch_size=64))
 
 
-def _solved(fit, solver, prepared, B):
+def _solved_on_device(fit, solver, prepared, B):
     return fit.gathered(solver.solve(fit.system(len(B)), prepared, B))
 
 
-_solve = compiled(_solved)
-_solve_in_many_steps = jax.jit(_solved)
+_solve_on_device = compiled(_solved_on_device)
+_solve_on_device_in_many_steps = jax.jit(_solved_on_device)
 
 
 @compiled

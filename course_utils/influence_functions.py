@@ -69,11 +69,12 @@ def influence(
         fit: the fitted model.
         test: pytree whose leaves share a leading axis of n_test examples, like the training data.
         solver: ``CG(tol=…, maxiter=…)``, ``LiSSA(…)``, ``Arnoldi(rank=…)`` or ``Exact()``.
-        candidates: the examples to score, like the training data; those where ``None``. The score
-            of a new point is minus what *adding* it with the weight 1/n would change. First order
-            alone: what a new point bends is not what a training point bends.
+        candidates: the examples to score, like the training data; ``None``: the training data.
+            The score of a new point is minus what *adding* it with the weight 1/n would change.
+            First order alone: what a new point bends is not what a training point bends.
         corrected: score with the one-step correction of ``influence_on_params`` in place of the
-            first order, for the points that bend their own fit; a solve per candidate and output.
+            first order, for the points that bend their own fit; a solve per training point and
+            output. Columns of points without which the fit is not determined are NaN.
         test_loss_fn: $m$, ``(params, test example) -> scalar``; the loss of the fit if ``None``.
             With it, ``test`` may have a structure of its own.
         measure: what $m$ is: ``"loss"``, the lower the better, or ``"benefit"``, such as a
@@ -115,9 +116,9 @@ def influence(
     slopes = slopes_of(fit, test, test_loss_fn, aggregate)  # ∇m(z_t), (n_test, p)
     s, info, runs = solve_rows(fit, solver, slopes, "test points", progress)  # H_d s_t = ∇m(z_t)
     if corrected:
-        scores = slopes @ _corrected_moves(fit, solver, np.arange(fit.n)).T
+        scores = slopes @ _corrected_moves(fit, solver, np.arange(fit.n), where_nan="columns").T
     else:
-        scores = fit.inner_products(s, candidates) / fit.n  # s_t · ∇ℓ(z_i) / n
+        scores = fit.inner_products(s, candidates) / fit.n  # s_t · (∇ℓ(z_i) + l2_gradient) / n
     spread = None if runs is None else _standard_error(fit, runs, candidates)
 
     scores = blanked(scores, info).astype(slopes.dtype)
@@ -162,7 +163,7 @@ def grad_z(fit: FittedModel, data: PyTree = None) -> PyTree:
 
     Args:
         fit: the fitted model.
-        data: examples like the training data; those where ``None``.
+        data: examples like the training data; ``None``: the training data.
 
     Returns:
         Pytree like the params with a leading axis of n (``None`` for leaves held fixed).
@@ -326,7 +327,7 @@ def group_influence(
     slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, None)
     members = _members(fit, groups)
     g = _group_gradients(fit, members)
-    told = dict(noun="groups", progress=progress, rows="columns")
+    told = dict(noun="groups", progress=progress, where_nan="columns")
     if order == "newton":
         moves = _newton_moves(fit, solver, members, g, **told)
     else:
@@ -337,7 +338,7 @@ def group_influence(
             moves = moves + more
             info = SolveInfo(*(np.where(info.converged, b, a) for a, b in zip(info, second)))
             norms = np.where(info.converged, *(np.linalg.norm(b, axis=1) for b in (bent, g)))
-            _solver_warnings.report(fit, solver, info, norms, "groups", rows="columns")
+            _solver_warnings.report(fit, solver, info, norms, "groups", where_nan="columns")
     return slopes @ moves.T
 
 
@@ -626,7 +627,7 @@ def _joined(infos, m):
 
 
 def one_verdict(fit, info):
-    """Where one row has proved the matrix indefinite, no row estimates a refit.
+    """The certificates, all of them INDEFINITE where one row has met that: then none is a refit.
 
     A series that diverges on an indefinite matrix proves nothing: then Lanczos looks at it.
     """
@@ -643,7 +644,7 @@ def one_verdict(fit, info):
     )
 
 
-def solve_rows(fit, solver, B, noun, progress=False, *, names=None, report=True, rows="rows"):
+def solve_rows(fit, solver, B, noun, progress=False, *, names=None, report=True, where_nan="rows"):
     """x with H_d x = b for each row b, NaN where that failed; certificates; x of LiSSA's runs."""
     m = len(B)
     if m == 0:
@@ -659,7 +660,7 @@ def solve_rows(fit, solver, B, noun, progress=False, *, names=None, report=True,
     info = one_verdict(fit, _joined([part.info for part in found], m))
     if report:
         norms = np.linalg.norm(B, axis=1)
-        _solver_warnings.report(fit, solver, info, norms, noun, names, rows)
+        _solver_warnings.report(fit, solver, info, norms, noun, names, where_nan)
     x = np.concatenate([part.x for part in found])[:m]
     x = blanked(x, info)
     runs = None
@@ -692,10 +693,10 @@ def _dots(a, b):
 # --------------------------------------------------------------------------------------
 
 
-def _corrected_moves(fit, solver, indices, progress=False):
+def _corrected_moves(fit, solver, indices, progress=False, where_nan="rows"):
     """Δθ of ``influence_on_params(corrected=True)`` for some training points, (k, p)."""
     found = _corrected(fit, solver, indices, progress)
-    return _reported(fit, solver, indices, *found)
+    return _reported(fit, solver, indices, *found, where_nan=where_nan)
 
 
 def _corrected(fit, solver, indices, progress, of_moves=lambda slopes, moves: moves):
@@ -727,19 +728,20 @@ def _corrected(fit, solver, indices, progress, of_moves=lambda slopes, moves: mo
     return np.concatenate(wanted)[:k], _joined(infos, k), np.concatenate(norms)[:k]
 
 
-def _reported(fit, solver, indices, rows, info, norms):
+def _reported(fit, solver, indices, rows, info, norms, where_nan="rows"):
     """The rows of corrected moves, NaN where that failed, after a warning."""
     if info is None:
         return rows
     rest = fit.with_less_l2() if fit.removal == "refit-mean" else fit
     info = one_verdict(rest, info)
-    _solver_warnings.report(rest, solver, info, norms, "training points", indices)
+    _solver_warnings.report(rest, solver, info, norms, "training points", indices, where_nan)
     solved = info.status < INDEFINITE
     lost = solved & ~np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
     if lost.any():
         some = _solver_warnings.some("training points", indices[lost])
         _solver_warnings.warn(
-            f"{some}: without them the fit is not determined (leverage 1), and their rows are NaN"
+            f"{some}: without them the fit is not determined (leverage 1), and their {where_nan} "
+            "are NaN"
         )
     return blanked(rows, info)
 
@@ -814,7 +816,7 @@ def _group_products(fit, members, x):
     return fit.gathered(jax.lax.map(of_group, (members, x)))
 
 
-def _newton_moves(fit, solver, members, g, noun, progress, rows):
+def _newton_moves(fit, solver, members, g, noun, progress, where_nan):
     """(H_d - H_U)^-1 g_U, group by group, (n_groups, p)."""
     if not len(members):
         return np.zeros((0, fit.p), fit.theta.dtype)
@@ -825,7 +827,7 @@ def _newton_moves(fit, solver, members, g, noun, progress, rows):
             advance(1)
     info = _joined([part.info for part in found], len(members))
     rest = fit.without_group(members[info.min_curvature.argmin()])  # of which a warning speaks
-    _solver_warnings.report(rest, solver, info, np.linalg.norm(g, axis=1), noun, None, rows)
+    _solver_warnings.report(rest, solver, info, np.linalg.norm(g, axis=1), noun, None, where_nan)
     moves = np.concatenate([part.x for part in found])
     return np.where((info.status >= INDEFINITE)[:, None], np.nan, moves).astype(moves.dtype)
 

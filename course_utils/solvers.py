@@ -309,10 +309,12 @@ def _block_cg(A, b, tol, maxiter):
 
     All x are sought in the span of $A^k b_j$ over all j, so that the error falls at least as fast
     as that of each alone, and much faster where there are many. With one product of each row, a
-    step costs some $6 s^2 p$ operations more. A direction of that span without positive curvature
-    ends the search for all. A maps the rows of a matrix. Its product stands here once, for the
-    directions and for the look at the residual of x in turn, since it is what takes the time to
-    compile.
+    step costs some $6 s^2 p$ operations more. Where all residuals carried along are below half of
+    the tolerance, b - A x is computed anew: rows below the tolerance have converged; where others
+    have halved since the last look, a new cycle starts from them, else they have stalled. A
+    direction of that span without positive curvature ends the search for all. A maps the rows of a
+    matrix. Its product stands here once, for the directions and for the look at the residual of x
+    in turn, since it is what takes the time to compile.
     """
     eps, s, norms = jnp.finfo(b.dtype).eps, len(b), _length(b)
     target = tol * norms
@@ -738,7 +740,7 @@ class Solution(NamedTuple):
     runs: np.ndarray | None = None  # of LiSSA, each run's x: (num_samples, s, p)
 
 
-def solve_rows(solve: Callable, B: np.ndarray) -> Solution:
+def solve_rescaled(solve: Callable, B: np.ndarray) -> Solution:
     """Solve for rows of any size: ``solve`` sees them divided by powers of two, which is exact.
 
     Args:

@@ -45,7 +45,7 @@ def solved(A, rows, tol=1e-10, maxiter=1000):
 def scaled(A, rows):
     """The same with rows of any size, as ``FittedModel.solve`` does it."""
     system = solvers.System(lambda v: A @ v, None)
-    return solvers.solve_rows(jax.jit(partial(CG().solve, system, None)), rows)
+    return solvers.solve_rescaled(jax.jit(partial(CG().solve, system, None)), rows)
 
 
 def test_it_solves_every_row_as_a_dense_solver_does():

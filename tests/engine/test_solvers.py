@@ -347,7 +347,7 @@ each_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: 
 def solved(setting, rows, system=SYSTEM):
     """What a setting finds for rows, as ``FittedModel.solve`` calls it."""
     prepared = setting.prepare(system, rows[0])
-    return solvers.solve_rows(jax.jit(partial(setting.solve, system, prepared)), rows)
+    return solvers.solve_rescaled(jax.jit(partial(setting.solve, system, prepared)), rows)
 
 
 @each_setting
