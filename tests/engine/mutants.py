@@ -363,8 +363,8 @@ MUTANTS = [
     Mutant(
         "damping subtracted",
         "fitted_model.py",
-        "damped = lambda Hv, v: Hv / num_rows + (self.l2 + self.damping) * v",
-        "damped = lambda Hv, v: Hv / num_rows + (self.l2 - self.damping) * v",
+        "with_l2_and_damping = lambda total, v: total / num_rows + (self.l2 + self.damping) * v",
+        "with_l2_and_damping = lambda total, v: total / num_rows + (self.l2 - self.damping) * v",
         "damping makes the matrix smaller",
         "test_influence_functions.py -k damping_means",
     ),
