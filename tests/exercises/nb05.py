@@ -6,6 +6,12 @@ EXERCISES = {
     "5.1": Exercise(
         "def natural_gradient_step(w, grad, G, step_size):",
         [
+            Wrong(
+                "every axis of length 1 dropped",
+                "return w - step_size * jnp.linalg.solve(jnp.squeeze(G), jnp.squeeze(grad))",
+                "solve for a vector d",
+                hidden=True,
+            ),
             Wrong("multiplied by the metric", "return w - step_size * G @ grad", "by its inverse"),
             Wrong("uphill", "return w + step_size * jnp.linalg.solve(G, grad)", "wrong way"),
             Wrong("the diagonal alone", "return w - step_size * grad / jnp.diag(G)", "diagonal"),
@@ -380,6 +386,16 @@ EXERCISES = {
         "def next_error(e, x, step_size):",
         [
             Wrong(
+                "a small error counts as none",
+                """
+                g = e * x**2
+                move = step_size * g.mean() / jnp.mean(g * g)
+                return jnp.where(jnp.abs(e) < 1e-2, e, e - move)
+                """,
+                "e = 0.001",
+                hidden=True,
+            ),
+            Wrong(
                 "the true Fisher matrix",
                 """
                 g = jnp.mean(e * x * x)
@@ -655,6 +671,16 @@ EXERCISES = {
     "5.6": Exercise(
         "def exp_grad_step(p, g, step_size):",
         [
+            Wrong(
+                "no step size for two options",
+                """
+                if len(p) == 2:
+                    return jax.nn.softmax(jnp.log(p) - g)
+                return jax.nn.softmax(jnp.log(p) - step_size * g)
+                """,
+                "does not minimise",
+                hidden=True,
+            ),
             Wrong("not normalised", "return p * jnp.exp(-step_size * g)", "Not normalised"),
             Wrong(
                 "sign",

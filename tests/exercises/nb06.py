@@ -6,6 +6,15 @@ EXERCISES = {
     "6.1": Exercise(
         "def saddle_free_step(H, g):",
         [
+            Wrong(
+                "small curvatures raised",
+                """
+                h, Q = jnp.linalg.eigh(H)
+                return -Q @ ((Q.T @ g) / jnp.maximum(jnp.abs(h), 0.05))
+                """,
+                "in turned axes",
+                hidden=True,
+            ),
             Wrong("Newton", "return -jnp.linalg.solve(H, g)", "Newton's step"),
             Wrong(
                 "negative directions left out",
@@ -108,6 +117,15 @@ EXERCISES = {
     "6.2": Exercise(
         "def reduction_ratio(J_old, J_new, g, G, d):",
         [
+            Wrong(
+                "rounded",
+                """
+                predicted = -(g @ d + d @ G @ d / 2)
+                return jnp.round((J_old - J_new) / predicted, 6)
+                """,
+                "a decrease of",
+                hidden=True,
+            ),
             Wrong("no half", "return (J_old - J_new) / -(g @ d + d @ G @ d)", "has a half"),
             Wrong("slope alone", "return (J_old - J_new) / -(g @ d)", "second term"),
             Wrong(
@@ -165,6 +183,17 @@ EXERCISES = {
     "6.3": Exercise(
         "def kron_solve(A, S, V, delta):",
         [
+            Wrong(
+                "a least damping",
+                """
+                a, U = jnp.linalg.eigh(A)
+                s, Q = jnp.linalg.eigh(S)
+                floor = jnp.maximum(delta, 1e-2)
+                return U @ ((U.T @ V @ Q) / (jnp.outer(a, s) + floor)) @ Q.T
+                """,
+                "delta = 0.001",
+                hidden=True,
+            ),
             Wrong(
                 "delta to each factor",
                 """
@@ -366,6 +395,16 @@ EXERCISES = {
     "6.4": Exercise(
         "def kfac_factors(a, s):",
         [
+            Wrong(
+                "the first ten examples",
+                """
+                b = jnp.column_stack([a, jnp.ones(len(a))])
+                n = min(len(a), 10)
+                return b[:n].T @ b[:n] / n, s[:n].T @ s[:n] / n
+                """,
+                "Every a is paired with every s",
+                hidden=True,
+            ),
             Wrong("no 1", "return a.T @ a / len(a), s.T @ s / len(s)", "No 1"),
             Wrong(
                 "1 first",
@@ -486,6 +525,15 @@ EXERCISES = {
     "6.5": Exercise(
         "def ekfac_eigenvalues(a, s, U, Q):",
         [
+            Wrong(
+                "float32",
+                """
+                a, s = (a @ U).astype(jnp.float32), (s @ Q).astype(jnp.float32)
+                return (a**2).T @ s**2 / len(a)
+                """,
+                "diagonal entries of F",
+                hidden=True,
+            ),
             Wrong(
                 "product of means",
                 "return jnp.outer(((a @ U) ** 2).mean(0), ((s @ Q) ** 2).mean(0))",

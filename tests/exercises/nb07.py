@@ -7,6 +7,19 @@ EXERCISES = {
         "def adam_step(w, g, state, step_size, b1, b2, eps):",
         [
             Wrong(
+                "bias correction of five steps",
+                """
+                m, v, k = state
+                k = k + 1
+                m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+                n = min(k, 5)
+                m_hat, v_hat = m / (1 - b1**n), v / (1 - b2**n)
+                return w - step_size * m_hat / (jnp.sqrt(v_hat) + eps), (m, v, k)
+                """,
+                "Step 6",
+                hidden=True,
+            ),
+            Wrong(
                 "no bias correction",
                 """
                 m, v, k = state
@@ -219,6 +232,16 @@ EXERCISES = {
     "7.2": Exercise(
         "def adamw_resting_point(h, w_star, decay):",
         [
+            Wrong(
+                "strong decay ends at 0",
+                """
+                if decay > 5:
+                    return 0.0
+                return max(-1 / decay, min(1 / decay, w_star))
+                """,
+                "a run ends at",
+                hidden=True,
+            ),
             Wrong("ridge", "return h * w_star / (h + decay)", "That is ridge"),
             Wrong("h taken as 1", "return w_star / (1 + decay)", "not the gradient"),
             Wrong(
@@ -276,6 +299,15 @@ EXERCISES = {
     "7.3": Exercise(
         "def mean_log_cos(step_size, decay, num_steps, first_norm, last_norm):",
         [
+            Wrong(
+                "a largest decay",
+                """
+                x = min(step_size * decay, 0.12)
+                return -jnp.log(1 - x) + jnp.log(last_norm / first_norm) / num_steps
+                """,
+                "A run of 1 steps",
+                hidden=True,
+            ),
             Wrong(
                 "first order, no lengths",
                 "return step_size * decay",
@@ -460,6 +492,16 @@ EXERCISES = {
     "7.5": Exercise(
         "def equilibrium(step_size, decay, g_unit):",
         [
+            Wrong(
+                "a largest turn",
+                """
+                x = step_size * decay
+                length = (step_size * g_unit**2 / (decay * (2 - x))) ** 0.25
+                return length, jnp.arccos(1 - min(x, 0.25))
+                """,
+                "repeated for eta = 2.0",
+                hidden=True,
+            ),
             Wrong(
                 "both limits",
                 """
