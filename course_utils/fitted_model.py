@@ -25,7 +25,13 @@ from jax.sharding import Mesh
 from course_utils import _arguments, _solver_warnings, sharding, trees
 from course_utils._arguments import configured
 from course_utils._compiled import compiled
-from course_utils.curvature import Composition, as_scalar, check_batch_size, hutchinson_trace
+from course_utils.curvature import (
+    Composition,
+    as_scalar,
+    check_batch_size,
+    check_curvature,
+    hutchinson_trace,
+)
 from course_utils.solvers import (
     CG,
     INDEFINITE,
@@ -44,7 +50,7 @@ Loss = Callable[[PyTree, PyTree], jax.Array]
 
 _EXAMPLES_AT_ONCE = 256  # in products with many vectors on a CPU: what a core keeps in its cache
 _GRADIENTS_FORMED_FROM = 128  # vectors: then a gradient costs less than a derivative along each
-_DIRECTIONS_AT_ONCE = 8  # forward-mode derivatives of the losses
+DIRECTIONS_AT_ONCE = 8  # forward-mode derivatives of the losses
 _NUMBERS_KEPT = 2**22  # of gradients of all examples, 16 MB in float32: kept with the model
 _NORMS_SAMPLED = 128  # examples whose gradient norms are averaged in the check of the optimum
 
@@ -148,9 +154,7 @@ class FittedModel:
     ):
         """Everything but the look at the numbers."""
         _arguments.one_of("removal", removal, ("fixed-weight", "refit-mean"))
-        _arguments.one_of("curvature", curvature, ("hessian", "ggn"))
-        if curvature == "ggn" and not isinstance(loss_fn, Composition):
-            raise TypeError("curvature='ggn' needs a loss_fn made by compose(predict, criterion)")
+        check_curvature(loss_fn, curvature)
         check_batch_size(batch_size)
         _arguments.no_loader("train", train)
         _arguments.known("params or data", (params, train, l2, damping))
@@ -410,7 +414,7 @@ class FittedModel:
         """∇ℓ(z_i) for some of the training examples, (len(indices), p)."""
         if self._example_gradients is not None:
             return np.asarray(self._example_gradients)[indices]
-        return self.gradients(_take_rows(self.train, indices), name="train")
+        return self.gradients(take_rows(self.train, indices), name="train")
 
     def sums_of_gradients(self, members: np.ndarray) -> np.ndarray:
         """Σ_i a_i ∇ℓ(z_i) for each row a of a matrix, (k, n) to (k, p)."""
@@ -492,9 +496,9 @@ class FittedModel:
         _arguments.number("damping", damping)
         return self._with(damping=float(damping))
 
-    def with_less_l2(self) -> "FittedModel":
-        """With l2 (1 - 1/n): what "refit-mean" leaves of it in H when one example is taken out."""
-        return self._with(l2=self.l2 * (1 - 1 / self.n))
+    def without_one(self) -> "FittedModel":
+        """As H is without one example, but for its curvature: "refit-mean" leaves l2 (1 - 1/n)."""
+        return self._with(l2=self.l2 * (1 - 1 / self.n)) if self.removal == "refit-mean" else self
 
     def of_group(self, members: jax.Array) -> "FittedModel":
         """Of a group alone: its H_d is H_U, the part of H that leaves with it."""
@@ -618,7 +622,7 @@ def _finite(fit):
     return trees.finite_flags(fit.params(fit.theta)), trees.finite_flags(fit.train)
 
 
-_take_rows = compiled(trees.take_rows)
+take_rows = compiled(trees.take_rows)
 
 
 @compiled
@@ -681,7 +685,7 @@ def _inner_products(fit, x, data, store):
 
     def from_derivatives(z):  # along x_t, without a gradient: ∇ℓ_i is linear in the direction
         value, along = jax.linearize(lambda theta: fit.loss(theta, z), fit.theta)
-        return trees.map_rows(along, x, _DIRECTIONS_AT_ONCE), value
+        return trees.map_rows(along, x, DIRECTIONS_AT_ONCE), value
 
     if store:
         products, values = trees.map_rows(from_gradient, data, fit.gradients_at_once, shards)
@@ -725,11 +729,16 @@ def fingerprint(traced: core.ClosedJaxpr) -> str:
     """A name for a traced computation and every constant in it: 32 hexadecimal digits."""
     digest = hashlib.blake2b(re.sub(r" at 0x[0-9a-f]+", "", str(traced)).encode(), digest_size=16)
     for constant in _constants(traced):
-        if jax.dtypes.issubdtype(jnp.result_type(constant), jax.dtypes.prng_key):
-            constant = jax.random.key_data(constant)
-        constant = np.asarray(constant)
+        constant = as_numbers(constant)
         digest.update(f"{constant.dtype}{constant.shape}".encode() + constant.tobytes())
     return digest.hexdigest()
+
+
+def as_numbers(array: Any) -> np.ndarray:
+    """An array on the host; of PRNG keys, the numbers inside."""
+    if jax.dtypes.issubdtype(jnp.result_type(array), jax.dtypes.prng_key):
+        array = jax.random.key_data(array)
+    return np.asarray(array)
 
 
 def _constants(traced):

@@ -29,7 +29,7 @@ import numpy as np
 from course_utils import _arguments, _solver_warnings, trees
 from course_utils._arguments import configured
 from course_utils._compiled import compiled
-from course_utils.fitted_model import FittedModel
+from course_utils.fitted_model import DIRECTIONS_AT_ONCE, FittedModel, take_rows
 from course_utils.influence_result import Influence
 from course_utils.solvers import (
     CG,
@@ -107,7 +107,7 @@ def influence(
     began = time.perf_counter()
     check_arguments(fit, solver, test_loss_fn, measure)
     test = checked_test(fit, test, test_loss_fn)
-    candidates = None if candidates is None else _like_train(fit, candidates, "candidates")
+    candidates = None if candidates is None else _checked_rows(fit, candidates, "candidates")
     if corrected:
         _check_composed(fit)
         if candidates is not None:
@@ -175,7 +175,7 @@ def grad_z(fit: FittedModel, data: PyTree = None) -> PyTree:
     if data is None:
         rows = fit.training_gradients(np.arange(fit.n))
     else:
-        rows = fit.gradients(_like_train(fit, data, "data"), name="data")
+        rows = fit.gradients(_checked_rows(fit, data, "data"), name="data")
     return fit.rows(rows + np.asarray(fit.l2_gradient))
 
 
@@ -531,22 +531,17 @@ def _check_composed(fit):
 
 def checked_test(fit, test, test_loss_fn):
     """The test points as arrays on the device, refused where they do not suit."""
-    if test_loss_fn is None:
-        return _like_train(fit, test, "test")
-    _arguments.no_loader("test", test)
-    _arguments.known("arrays of test", test)
-    test = trees.as_arrays("test", test)
-    trees.num_rows(test, "test")
-    return fit.placed(trees.promote(test))
+    return _checked_rows(fit, test, "test", like_train=test_loss_fn is None)
 
 
-def _like_train(fit, data, name):
-    """Examples as arrays of the dtypes of the training data, refused where these are of no kin."""
+def _checked_rows(fit, data, name, like_train=True):
+    """Arrays with a leading axis; like the training data, with their dtypes, where asked."""
     _arguments.no_loader(name, data)
     _arguments.known(f"arrays of {name}", data)
     data = trees.as_arrays(name, data)
     trees.num_rows(data, name)
-    return fit.placed(trees.cast_rows_like(name, trees.promote(data), "train", fit.train))
+    data = trees.promote(data)
+    return fit.placed(trees.cast_rows_like(name, data, "train", fit.train) if like_train else data)
 
 
 def convention(
@@ -603,10 +598,7 @@ def _blocks(m, at_once):
 def rows_of(data, block):
     """The rows numbered ``block``."""
     whole = len(block) == trees.num_rows(data) and np.array_equal(block, np.arange(len(block)))
-    return data if whole else _take_rows(data, block)
-
-
-_take_rows = compiled(trees.take_rows)
+    return data if whole else take_rows(data, block)
 
 
 @contextmanager
@@ -704,7 +696,7 @@ def _corrected(fit, solver, indices, progress, of_moves=lambda slopes, moves: mo
 
     Of the solves for each point the worst; and the norms of their right-hand sides.
     """
-    rest = fit.with_less_l2() if fit.removal == "refit-mean" else fit
+    rest = fit.without_one()
     wanted, infos, norms = [], [], []
     with bar(len(indices), "training points", progress) as advance:
         for block in _blocks(len(indices), _POINTS_CORRECTED):
@@ -732,7 +724,7 @@ def _reported(fit, solver, indices, rows, info, norms, where_nan="rows"):
     """The rows of corrected moves, NaN where that failed, after a warning."""
     if info is None:
         return rows
-    rest = fit.with_less_l2() if fit.removal == "refit-mean" else fit
+    rest = fit.without_one()
     info = one_verdict(rest, info)
     _solver_warnings.report(rest, solver, info, norms, "training points", indices, where_nan)
     solved = info.status < INDEFINITE
@@ -828,8 +820,7 @@ def _newton_moves(fit, solver, members, g, noun, progress, where_nan):
     info = _joined([part.info for part in found], len(members))
     rest = fit.without_group(members[info.min_curvature.argmin()])  # of which a warning speaks
     _solver_warnings.report(rest, solver, info, np.linalg.norm(g, axis=1), noun, None, where_nan)
-    moves = np.concatenate([part.x for part in found])
-    return np.where((info.status >= INDEFINITE)[:, None], np.nan, moves).astype(moves.dtype)
+    return blanked(np.concatenate([part.x for part in found]), info)
 
 
 @partial(compiled, static_argnames="wrt")
@@ -846,4 +837,4 @@ def _input_slopes(fit, wrt, s, chosen):
         return jax.grad(along)(part) / -fit.n
 
     of_test = lambda s: jax.vmap(lambda z: of_pair(s, z))(chosen)
-    return fit.gathered(trees.map_rows(of_test, s, 8))
+    return fit.gathered(trees.map_rows(of_test, s, DIRECTIONS_AT_ONCE))

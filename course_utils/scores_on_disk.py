@@ -19,7 +19,7 @@ from course_utils import _solver_warnings, trees
 from course_utils import influence_functions as functions
 from course_utils._arguments import configured
 from course_utils._files import write_whole
-from course_utils.fitted_model import FittedModel, fingerprint
+from course_utils.fitted_model import FittedModel, as_numbers, fingerprint
 from course_utils.influence_result import Influence
 from course_utils.solvers import CG, INDEFINITE, SolveInfo, Solver
 
@@ -124,7 +124,7 @@ def _name(fit, test, solver, measure, about):
     numbers, _ = fit.tree_flatten()
     for tree in (numbers, test):
         add(str(jax.tree.structure(tree)))
-        for leaf in map(_as_numbers, jax.tree.leaves(tree)):
+        for leaf in map(as_numbers, jax.tree.leaves(tree)):
             add(str(leaf.dtype), leaf.shape)
             digest.update(leaf.tobytes())
     add(fit.curvature, fit.removal, str(fit.batch_size), fit.free_leaves, about)
@@ -138,12 +138,6 @@ def _name(fit, test, solver, measure, about):
             add(fingerprint(jax.make_jaxpr(along)(fit.theta, z)))
     add(fingerprint(jax.make_jaxpr(lambda fit, v: fit.hessian_product()(v))(fit, fit.theta)))
     return digest.hexdigest()
-
-
-def _as_numbers(leaf):
-    if jax.dtypes.issubdtype(jax.numpy.result_type(leaf), jax.dtypes.prng_key):
-        leaf = jax.random.key_data(leaf)
-    return np.asarray(leaf)
 
 
 class _Blocks:
