@@ -27,12 +27,7 @@ from course_utils import (
     trees,
 )
 
-
-@pytest.fixture(autouse=True)
-def no_unexpected_warning():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+pytestmark = pytest.mark.usefixtures("no_unexpected_warning")
 
 
 def standardised(load, every):

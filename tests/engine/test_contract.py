@@ -57,11 +57,7 @@ def tracin(params, train, test):
     return cu.tracin(LOSS, checkpoints, train, test, [0.1])
 
 
-@pytest.fixture(autouse=True)
-def no_unexpected_warning():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+pytestmark = pytest.mark.usefixtures("no_unexpected_warning")
 
 
 # --------------------------------------------------------------------------------------

@@ -39,12 +39,7 @@ from logistic import (
 import course_utils as cu
 from course_utils import CG, Exact, FittedModel, LiSSA, compose, influence, models, solvers
 
-
-@pytest.fixture(autouse=True)
-def no_unexpected_warning():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+pytestmark = pytest.mark.usefixtures("no_unexpected_warning")
 
 
 def posed(loss=loss_fn, params=PARAMS, train=(X, Y), **options):

@@ -60,11 +60,7 @@ def fit_logistic(X, y, weights, n, l2):
     return theta
 
 
-@pytest.fixture(autouse=True)
-def no_unexpected_warning():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+pytestmark = pytest.mark.usefixtures("no_unexpected_warning")
 
 
 @functools.cache

@@ -1,7 +1,6 @@
 """Rankings, words and JSON of a result."""
 
 import json
-import warnings
 
 import numpy as np
 import pytest
@@ -23,12 +22,7 @@ from logistic import (
 
 from course_utils import FittedModel, Influence, SolveInfo, influence
 
-
-@pytest.fixture(autouse=True)
-def no_unexpected_warning():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+pytestmark = pytest.mark.usefixtures("no_unexpected_warning")
 
 
 def result_with(table, **options):
