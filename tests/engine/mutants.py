@@ -573,10 +573,10 @@ MUTANTS = [
     Mutant(
         "NaN ranked",
         "influence_result.py",
-        "-1 if np.isnan(scores).any() else _smallest(sign * scores, k)",
-        "_smallest(sign * scores, k)",
-        "rows of NaN get a ranking",
-        "test_influence_result.py -k row_of_nan",
+        "known = np.flatnonzero(~np.isnan(scores))",
+        "known = np.arange(n)",
+        "points without a score get a place in the ranking",
+        "test_influence_result.py -k of_nan_is_not_ranked",
     ),
     Mutant(
         "benefit ranked as a loss",
