@@ -270,8 +270,7 @@ def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
     if not jnp.issubdtype(label.dtype, jnp.integer):
         raise ValueError(f"label must be an integer class: got dtype {label.dtype}")
     is_class = (label >= 0) & (label < len(logits))
-    chosen = logits[jnp.where(is_class, label, 0)]
-    return jnp.where(is_class, 1.0, jnp.nan) * (jax.nn.logsumexp(logits) - chosen)
+    return jnp.where(is_class, 1.0, jnp.nan) * (jax.nn.logsumexp(logits) - logits[label])
 
 
 def smooth_hinge(margin: jax.Array, temperature: float) -> jax.Array:
