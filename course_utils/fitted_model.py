@@ -526,7 +526,7 @@ class _Structure:
 
     def unflatten(self, vector, fixed=None):
         """The params from theta, (..., p): its entries, and ``fixed`` or ``None`` for the rest."""
-        xp: Any = np if isinstance(vector, np.ndarray) else jnp
+        xp = np if isinstance(vector, np.ndarray) else jnp
         kinds = list(zip(self.shapes, self.dtypes, self.is_free))
         sizes = [int(np.prod(shape)) for shape, _, free in kinds if free]
         parts = iter(xp.split(vector, np.cumsum(sizes)[:-1], axis=-1))
