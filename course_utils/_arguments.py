@@ -1,6 +1,7 @@
 """One way to refuse an argument, and the settings of JAX that the package computes under."""
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any, TypeVar, cast
@@ -10,16 +11,29 @@ import numpy as np
 
 Function = TypeVar("Function", bound=Callable)
 
+_OF_THE_MODEL = frozenset(
+    ("l2", "damping", "relative_damping", "removal", "curvature", "select", "batch_size", "mesh")
+)
+
 
 def configured(function: Function) -> Function:
     """``function`` under the settings that it was written for, whatever the caller has chosen.
 
     Products of matrices have the highest precision. NaN marks a solve that failed and is no bug,
     so ``jax_debug_nans`` and ``jax_debug_infs`` stay out; promotion of dtypes and ranks is NumPy's.
+    A question to which an option of the fitted model is given says where that belongs.
     """
+
+    names = inspect.signature(function).parameters
+    elsewhere = _OF_THE_MODEL.difference(names) if "fit" in names else frozenset()
 
     @functools.wraps(function)
     def call(*args, **options):
+        if lost := elsewhere.intersection(options):
+            raise TypeError(
+                f"{function.__name__}() got an unexpected keyword argument {min(lost)!r}: it is "
+                f"an option of the fit, FittedModel(loss_fn, params, train, {min(lost)}=...)"
+            )
         with ExitStack() as stack:
             for setting in (
                 jax.default_matmul_precision("highest"),

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils import trees
+from course_utils import sharding, trees
 from course_utils._arguments import round_up
 from course_utils._compiled import compiled
 from course_utils.curvature import lanczos
@@ -43,13 +43,12 @@ def report(fit, solver, info, norms, noun, names=None, where_nan="rows") -> None
     short = ~(info.converged | indefinite | broken)
     words = lambda chosen: " and ".join(sorted(set(np.asarray(STATUS)[info.status[chosen]])))
     if indefinite.any():
-        lowest, missing, _ = _missing_curvature(fit)
+        lowest, missing, rounding = _missing_curvature(fit)
         lowest = min(lowest, float(info.min_curvature[indefinite].min()))
-        ggn = ', and so does curvature="ggn"' if fit.curvature == "hessian" else ""
         warn(
             f"{some(noun, names[indefinite])}: the matrix is not positive definite (curvature "
             f"{lowest:.3g} met), and their {where_nan} are NaN; raising damping by "
-            f"{round_up(missing)} cures it{ggn if fit.is_composed else ''}"
+            f"{round_up(missing)} cures it{_or_gauss_newton(fit, lowest < -rounding)}"
         )
     if broken.any():
         cure = _cure_of_divergence(fit, info) if (info.status == DIVERGED).any() else ""
@@ -59,11 +58,30 @@ def report(fit, solver, info, norms, noun, names=None, where_nan="rows") -> None
         )
     if short.any():
         worst = (info.residual_norm[short] / norms[short]).max()
+        steps = info.num_steps[short].max()
+        why = f"({words(short)}) after {steps} steps" if steps else f"({words(short)})"
+        if isinstance(solver, Arnoldi):
+            why = f"(a rank of {solver.rank} leaves directions out)"
         warn(
-            f"{some(noun, names[short])}: not converged ({words(short)}) after "
-            f"{info.num_steps[short].max()} steps, with a relative residual of up to {worst:.2g}; "
-            f"their {where_nan} are kept{_cure_of_shortness(fit, solver, info)}"
+            f"{some(noun, names[short])}: not converged {why}, with a relative residual of up to "
+            f"{worst:.2g}; their {where_nan} are kept{_cure_of_shortness(fit, solver, info)}"
         )
+
+
+def report_dampings(fit, dampings, lowest, rounding) -> None:
+    """Warn of dampings, (k,), that leave H, of which ``lowest`` is an eigenvalue, indefinite."""
+    least = max(rounding - lowest, np.finfo(rounding.dtype).eps)
+    warn(
+        f"{some('dampings', dampings)}: the matrix is not positive definite (the smallest "
+        f"eigenvalue of H is {lowest:.3g}), and their scores are NaN; a damping of "
+        f"{round_up(least)} cures it{_or_gauss_newton(fit, lowest < -rounding)}"
+    )
+
+
+def _or_gauss_newton(fit, is_negative):
+    """The other cure of a curvature that is negative; one of zero it leaves at zero."""
+    cures = is_negative and fit.is_composed and fit.curvature == "hessian"
+    return ', and so does curvature="ggn"' if cures else ""
 
 
 def _cure_of_shortness(fit, solver, info):
@@ -73,20 +91,31 @@ def _cure_of_shortness(fit, solver, info):
         return ""
     least, scale = float(jnp.min(fit.l2)) + fit.damping, float(info.scale[0])
     against_noise = "raise num_samples or batch_size against noise"
-    if least <= 0:
+    if least <= 1e-12 * scale:
         return f"; raise recursion_depth against bias, and {against_noise}"
-    # Along the least curvature that l2 and damping allow, the middle of what is averaged.
-    middle, kept = 1 - solver.average / 2, 1 - min(least / scale, 1)
-    bias = kept ** (solver.recursion_depth * middle)
-    if bias > solver.tol / 2:
-        sufficient = np.log(max(solver.tol, 1e-12) / 2) / np.log(kept) / middle
-        words = f"its bias is up to {bias:.1g} along the least curvature, {least:.2g}"
-        return f"; {words}: a recursion_depth of {_two_digits(sufficient)} suffices"
-    return f"; its bias is below {solver.tol / 2:.1g}: {against_noise}"
+    kept = 1 - min(least / scale, 1)  # by one step, along the least curvature there can be
+    bias = _bias_of_lissa(kept, solver.average, solver.recursion_depth)
+    if bias <= solver.tol / 2:
+        return f"; its bias is below {solver.tol / 2:.1g}: {against_noise}"
+    depths = np.round(1.01 ** np.arange(2000))  # to 440 million
+    suffices = depths[_bias_of_lissa(kept, solver.average, depths) <= solver.tol / 2]
+    words = f"its bias is up to {bias:.1g} along the least curvature, {least:.2g}"
+    if not len(suffices):
+        return f"; {words}: raise recursion_depth"
+    return f"; {words}: a recursion_depth of {_in_two_digits(suffices[0])} suffices"
 
 
-def _two_digits(x):
-    return f"{float(f'{1.06 * x:.1e}'):,.0f}"
+def _bias_of_lissa(kept, average, depth):
+    """The mean of ``kept**(k + 1)`` over the last iterates h_k, k <= depth, that are averaged."""
+    averaged = np.maximum(1, np.round(average * depth))
+    total = (1 - kept**averaged) / (1 - kept)  # 1 + kept + ... + kept**(averaged - 1)
+    return kept ** (depth - averaged + 2.0) * total / averaged
+
+
+def _in_two_digits(x):
+    """A whole number, rounded up to two digits: ``3,400``."""
+    place = 10.0 ** max(np.floor(np.log10(x)) - 1, 0)
+    return f"{np.ceil(x / place) * place:,.0f}"
 
 
 def _cure_of_divergence(fit, info):
@@ -125,7 +154,9 @@ def _lanczos_from_below(fit):
     found = lanczos(H_d, fit.theta, min(fit.p, 64), key=jax.random.key(0))
     below = jnp.min(found.eigenvalues - found.residual_norms)
     rounding = 10 * trees.epsilon(fit.theta) * jnp.max(jnp.abs(found.eigenvalues))
-    return fit.gathered((found.eigenvalues[0], jnp.maximum(-below, rounding), rounding))
+    return sharding.gathered(
+        fit.mesh, (found.eigenvalues[0], jnp.maximum(-below, rounding), rounding)
+    )
 
 
 _lowest_curvature = compiled(_lanczos_from_below)
@@ -148,4 +179,4 @@ def _largest_example_curvature(fit):
 
     sample = trees.take_rows(fit.train, spread)
     at_once = min(fit.gradients_at_once, len(spread))
-    return fit.gathered(jnp.max(trees.map_rows(of_example, sample, at_once)))
+    return sharding.gathered(fit.mesh, jnp.max(trees.map_rows(of_example, sample, at_once)))

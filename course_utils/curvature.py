@@ -14,11 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from course_utils import trees
+from course_utils._arguments import configured
 
 PyTree = Any
 Matvec = Callable[[PyTree], PyTree]
 
 
+@configured
 def hvp(f: Callable[[PyTree], jax.Array], params: PyTree, v: PyTree) -> PyTree:
     r"""Multiply the Hessian of ``f`` at ``params`` by ``v``: $\nabla^2 f(\theta)\, v$.
 
@@ -41,10 +43,10 @@ def hvp(f: Callable[[PyTree], jax.Array], params: PyTree, v: PyTree) -> PyTree:
         Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6(1), 1994.
     """
     _check_pair(params, v)
-    with jax.default_matmul_precision("highest"):
-        return jax.jvp(jax.grad(f), (params,), (v,))[1]
+    return jax.jvp(jax.grad(f), (params,), (v,))[1]
 
 
+@configured
 def hvp_operator(f: Callable[[PyTree], jax.Array], params: PyTree) -> Matvec:
     r"""The map $v \mapsto \nabla^2 f(\theta)\, v$, linearised once and applied many times.
 
@@ -63,11 +65,10 @@ def hvp_operator(f: Callable[[PyTree], jax.Array], params: PyTree) -> Matvec:
         ValueError: if ``params`` is not floating-point.
     """
     trees.check_floating("params", params)
-    with jax.default_matmul_precision("highest"):
-        _, product = jax.linearize(jax.grad(f), params)
-    return product
+    return jax.linearize(jax.grad(f), params)[1]
 
 
+@configured
 def ggnvp(
     predict: Callable[[PyTree], jax.Array],
     loss: Callable[[jax.Array], jax.Array],
@@ -103,6 +104,7 @@ def ggnvp(
     return _pull_back(predict, lambda z: hvp_operator(loss, z), params)(v)
 
 
+@configured
 def fvp(predict: Callable[[PyTree], jax.Array], params: PyTree, v: PyTree) -> PyTree:
     r"""Multiply the Fisher matrix of a categorical model by ``v``, in the mean over examples.
 
@@ -221,27 +223,36 @@ def hessian_mvp(
             raise ValueError(f"weights must have shape ({n},), got {jnp.shape(weights)}")
         weights = jnp.asarray(weights, trees.dtype(params))
 
-    def operator(block):  # the sum over the examples of a block
-        data, weights = block
-        if curvature == "ggn":
-            x, y = data
-            predict = lambda p: jax.vmap(lambda x: loss_fn.predict(p, x))(x)
-            criteria = jax.vmap(as_scalar(loss_fn.criterion))
-            total = lambda z: trees.weighted_sum(criteria(z, y), weights)
-            metric = lambda z: hvp_operator(total, z)
-            return _pull_back(predict, metric, params)
-        losses = jax.vmap(as_scalar(loss_fn), in_axes=(None, 0))
-        return hvp_operator(lambda p: trees.weighted_sum(losses(p, data), weights), params)
-
-    whole = data, weights
+    summed = lambda data, weights: weighted_curvature(loss_fn, params, data, weights, curvature)
     if batch_size is None or batch_size * shards >= n:
-        total = operator(whole)
+        total = summed(data, weights)
     else:
-        total = lambda v: trees.sum_over_blocks(
-            lambda block: operator(block)(v), whole, batch_size, shards
-        )
+        product = lambda v: lambda block: summed(*block)(v)
+        total = lambda v: trees.sum_over_blocks(product(v), (data, weights), batch_size, shards)
 
     return lambda v: trees.add(trees.scale(1 / n, total(v)), trees.multiply(l2, v))
+
+
+def weighted_curvature(
+    loss_fn: Callable[[PyTree, PyTree], jax.Array],
+    params: PyTree,
+    data: PyTree,
+    weights: jax.Array | None,
+    curvature: str,
+) -> Matvec:
+    r"""$v \mapsto \sum_i w_i A_i v$ over the rows of the data, linearised once.
+
+    Arguments and $A_i$ are those of ``hessian_mvp``; nothing is checked.
+    """
+    if curvature == "hessian":
+        losses = jax.vmap(as_scalar(loss_fn), in_axes=(None, 0))
+        return hvp_operator(lambda p: trees.weighted_sum(losses(p, data), weights), params)
+    parts: Any = loss_fn
+    x, y = data
+    predict = lambda p: jax.vmap(lambda x: parts.predict(p, x))(x)
+    criteria = jax.vmap(as_scalar(parts.criterion))
+    total = lambda z: trees.weighted_sum(criteria(z, y), weights)
+    return _pull_back(predict, lambda z: hvp_operator(total, z), params)
 
 
 def hessian_sampler(
@@ -305,6 +316,7 @@ class Eigenpair(NamedTuple):
     residual_norm: jax.Array
 
 
+@configured
 def power_iteration(
     matvec: Matvec, like: PyTree, num_steps: int = 100, *, key: jax.Array
 ) -> Eigenpair:
@@ -338,10 +350,9 @@ def power_iteration(
         v = _normalise(av)
         return v, matvec(v)
 
-    with jax.default_matmul_precision("highest"):
-        v, av = jax.lax.fori_loop(1, num_steps, step, (start, matvec(start)))
-        value = trees.vdot(v, av)
-        return Eigenpair(value, v, trees.norm(trees.add_scaled(av, -value, v)))
+    v, av = jax.lax.fori_loop(1, num_steps, step, (start, matvec(start)))
+    value = trees.vdot(v, av)
+    return Eigenpair(value, v, trees.norm(trees.add_scaled(av, -value, v)))
 
 
 class Lanczos(NamedTuple):
@@ -359,6 +370,7 @@ class Lanczos(NamedTuple):
     weights: jax.Array
 
 
+@configured
 def lanczos(matvec: Matvec, like: PyTree, num_steps: int, *, key: jax.Array) -> Lanczos:
     r"""The outer eigenvalues of a symmetric matrix from ``num_steps`` products.
 
@@ -388,8 +400,7 @@ def lanczos(matvec: Matvec, like: PyTree, num_steps: int, *, key: jax.Array) -> 
     like, p = trees.promote(like), trees.size(like)
     if not 1 <= num_steps <= p:
         raise ValueError(f"num_steps must be between 1 and the {p} entries, got {num_steps}")
-    with jax.default_matmul_precision("highest"):
-        return _lanczos(lambda q: trees.ravel(matvec(trees.unravel(q, like))), like, num_steps, key)
+    return _lanczos(lambda q: trees.ravel(matvec(trees.unravel(q, like))), like, num_steps, key)
 
 
 def _lanczos(matvec, like, num_steps, key):
@@ -429,6 +440,7 @@ class TraceEstimate(NamedTuple):
     standard_error: jax.Array
 
 
+@configured
 def hutchinson_trace(
     matvec: Matvec, like: PyTree, num_samples: int, *, key: jax.Array
 ) -> TraceEstimate:
@@ -463,8 +475,7 @@ def hutchinson_trace(
         u = trees.random_like(key, like, jax.random.rademacher)
         return trees.vdot(u, matvec(u))
 
-    with jax.default_matmul_precision("highest"):
-        draws = jax.lax.map(sample, jax.random.split(key, num_samples))
+    draws = jax.lax.map(sample, jax.random.split(key, num_samples))
     spread = jnp.std(draws, ddof=1) if num_samples > 1 else jnp.full((), jnp.nan, draws.dtype)
     return TraceEstimate(jnp.mean(draws), spread / num_samples**0.5)
 
@@ -474,12 +485,12 @@ def hutchinson_trace(
 # --------------------------------------------------------------------------------------
 
 
+@configured
 def _pull_back(predict, metric, params):
     """v -> J^T M J v, where ``metric(z)`` is the linear map M on the outputs z."""
-    with jax.default_matmul_precision("highest"):
-        z, push = jax.linearize(predict, params)  # push(v) = J v
-        inner = metric(z)
-        pull = jax.linear_transpose(push, params)  # pull(u) = (J^T u,)
+    z, push = jax.linearize(predict, params)  # push(v) = J v
+    inner = metric(z)
+    pull = jax.linear_transpose(push, params)  # pull(u) = (J^T u,)
     return lambda v: pull(inner(push(v)))[0]
 
 

@@ -10,19 +10,17 @@ a matrix; pytrees stay at the door. The class is a pytree itself, whose arrays a
 a compiled function is called with; loss and words are what it is compiled for.
 """
 
-import hashlib
-import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend import core
 from jax.sharding import Mesh
 
-from course_utils import _arguments, _solver_warnings, sharding, trees
+from course_utils import _arguments, _fingerprint, _solver_warnings, sharding, trees
 from course_utils._arguments import configured
 from course_utils._compiled import compiled
 from course_utils.curvature import (
@@ -31,6 +29,7 @@ from course_utils.curvature import (
     check_batch_size,
     check_curvature,
     hutchinson_trace,
+    weighted_curvature,
 )
 from course_utils.solvers import (
     CG,
@@ -141,7 +140,8 @@ class FittedModel:
         if slope > 1e-3 * typical:
             _solver_warnings.warn(
                 f"params are not at an optimum: the gradient of R has norm {slope:.3g}, above 1e-3 "
-                f"of {typical:.3g}, the mean norm for one example"
+                f"of {typical:.3g}, the mean norm for one example; is l2 that of the fit, in the "
+                "units of a mean loss? Else fit with more steps"
             )
         if relative_damping is not None:
             _arguments.number("relative_damping", relative_damping)
@@ -187,10 +187,15 @@ class FittedModel:
         self.theta, self.fixed, self.l2 = theta, fixed, penalties  # vectors on the host
         self.train, self.weights = trees.promote(train), weights.astype(theta.dtype)
         self.damping = float(damping)
+        self.shards = 1 if self.mesh is None else self.mesh.size  # devices with data of their own
+        # Gradients of single examples to hold: 16 MB in float32, more where it pays.
+        numbers = 2**22 if jax.default_backend() == "cpu" else 2**26
+        self.gradients_at_once = batch_size or max(1, numbers // self.p)
         self.selected = select is not None
         self._prepared = {}
         self._example_gradients = None
-        self._fingerprint, self.has_jvp = _traced(self.loss, self.theta, self.train)
+        traced = _fingerprint.of_function(self.loss, self.theta, self.train)
+        self._fingerprint, self.has_jvp = traced
 
     @classmethod
     @configured
@@ -219,37 +224,13 @@ class FittedModel:
         return self._example_gradients is not None
 
     @property
-    def examples(self) -> PyTree:
-        """The training data, without what fills up the last device of a mesh."""
-        return self.train if self.mesh is None else jax.tree.map(lambda a: a[: self.n], self.train)
-
-    def placed(self, data: PyTree) -> PyTree:
-        """Data copied to every device of the mesh, if there is one."""
-        return data if self.mesh is None else sharding.replicate(self.mesh, data)
-
-    @property
     def is_composed(self) -> bool:
         """Whether the loss came from ``compose``, so that outputs and criterion are known apart."""
         return isinstance(self.loss_fn, Composition)
 
-    def gathered(self, arrays: PyTree) -> PyTree:
-        """Inside a compiled function: arrays whole on every device of the mesh, if there is one."""
-        return sharding.gathered(self.mesh, arrays)
-
-    @property
-    def gradients_at_once(self) -> int:
-        """How many gradients of single examples to hold: 16 MB in float32, more where it pays."""
-        numbers = 2**22 if _on_cpu() else 2**26
-        return self.batch_size or max(1, numbers // self.p)
-
-    @property
-    def shards(self) -> int:
-        """The number of devices that the training data are spread over."""
-        return 1 if self.mesh is None else self.mesh.size
-
     _STATIC = (
         *("loss_fn", "removal", "curvature", "batch_size", "n", "p", "mesh", "_structure"),
-        *("_fingerprint", "has_jvp", "selected"),
+        *("_fingerprint", "has_jvp", "selected", "shards", "gradients_at_once"),
     )
 
     def tree_flatten(self) -> tuple[tuple, tuple]:
@@ -276,13 +257,12 @@ class FittedModel:
     # The model as a function of the vector theta
     # ----------------------------------------------------------------------------------
 
-    def tree(self, vector: jax.Array | np.ndarray) -> PyTree:
-        """A vector (p,) in the structure of the params; ``None`` for leaves held fixed."""
-        return self._structure.unflatten(vector)
+    def as_params(self, vectors: np.ndarray) -> PyTree:
+        """Vectors, (m, p), as a pytree like the params with a leading axis of m.
 
-    def rows(self, vectors: jax.Array) -> PyTree:
-        """Rows of a matrix (m, p) as a pytree like the params, with a leading axis of m."""
-        return jax.device_put(self.tree(np.asarray(vectors)))
+        ``None`` for leaves held fixed.
+        """
+        return jax.device_put(self._structure.unflatten(np.asarray(vectors)))
 
     def params(self, theta: jax.Array) -> PyTree:
         """All params: those of theta, and those held fixed as they are."""
@@ -290,15 +270,14 @@ class FittedModel:
 
     def loss(self, theta: jax.Array, example: PyTree) -> jax.Array:
         """The loss of one example."""
-        return as_scalar(self.loss_fn)(self.params(theta), example)
+        return as_scalar(self.of_theta(self.loss_fn))(theta, example)
 
-    def as_function_of_theta(self, measure: Loss) -> Loss:
-        """A measure of params and an example as one of theta and an example."""
-        return lambda theta, example: as_scalar(measure)(self.params(theta), example)
-
-    def name_of(self, measure: Loss, data: PyTree) -> str:
-        """A name for what a measure computes of the params and one example of the data."""
-        return _traced(self.as_function_of_theta(measure), self.theta, data)[0]
+    def of_theta(self, measure: Loss) -> Loss:
+        """A measure of params and an example as one of theta and an example; composed if it was."""
+        if isinstance(measure, Composition):
+            predict = lambda theta, x: measure.predict(self.params(theta), x)
+            return Composition(predict, measure.criterion)
+        return lambda theta, example: measure(self.params(theta), example)
 
     @configured
     def check_unchanged(self) -> None:
@@ -307,7 +286,7 @@ class FittedModel:
         And ``TypeError`` inside of ``jit``, ``vmap`` and ``grad``, where numbers are not known.
         """
         _arguments.known("params or data", self.theta)
-        now = fingerprint(_trace(self.loss, self.theta, self.train))
+        now = _fingerprint.of_trace(_fingerprint.trace(self.loss, self.theta, self.train))
         if not self._fingerprint.startswith(now):
             raise ValueError(
                 "loss_fn computes something else than when the FittedModel was made: it reads a "
@@ -327,12 +306,8 @@ class FittedModel:
     # Products with H_d
     # ----------------------------------------------------------------------------------
 
-    def system(self, num_vectors: int = 1) -> System:
-        """Products with H_d, in blocks of examples that suit so many vectors at a time."""
-        return System(self.hessian_product(num_vectors), self.minibatch_product)
-
     def hessian_product(self, num_vectors: int = 1) -> Callable[[jax.Array], jax.Array]:
-        """v ↦ H_d v on vectors (p,)."""
+        """v ↦ H_d v on vectors (p,), in blocks of examples that suit so many of them at a time."""
         size, num_rows = self.block_size(num_vectors), len(self.weights)
         # Σ w_i A_i v / num_rows is the mean over the n examples, also where a mesh has more rows.
         with_l2_and_damping = lambda total, v: total / num_rows + (self.l2 + self.damping) * v
@@ -359,22 +334,15 @@ class FittedModel:
 
         $A_i$ is $\nabla^2 \ell_i$, or $J_i^\top \nabla_z^2 \ell_i\, J_i$ for "ggn".
         """
-        if self.curvature == "hessian":
-            total = lambda theta: self.losses(theta, data) @ weights
-            return jax.linearize(jax.grad(total), self.theta)[1]
-        x, y = data
-        outputs = lambda theta: jax.vmap(partial(self.loss_fn.predict, self.params(theta)))(x)
-        z, push = jax.linearize(outputs, self.theta)  # push(v) = J v
-        pull = jax.linear_transpose(push, self.theta)  # pull(u) = (J^T u,)
-        total = lambda z: jax.vmap(as_scalar(self.loss_fn.criterion))(z, y) @ weights
-        H_z = jax.linearize(jax.grad(total), z)[1]
-        return lambda v: pull(H_z(push(v)))[0]
+        return weighted_curvature(
+            self.of_theta(self.loss_fn), self.theta, data, weights, self.curvature
+        )
 
     def block_size(self, num_vectors: int) -> int | None:
         """How many examples of a device enter a product with so many vectors; ``None``: all."""
         per_device = len(self.weights) // self.shards
         size = self.batch_size
-        if size is None and num_vectors >= 8 and _on_cpu():
+        if size is None and num_vectors >= 8 and jax.default_backend() == "cpu":
             size = _EXAMPLES_AT_ONCE
         return None if size is None or size >= per_device else size
 
@@ -401,14 +369,17 @@ class FittedModel:
         Raises:
             ValueError: if the data, a loss or a gradient is not finite.
         """
-        # A measure that reads a global is another one after a change of it.
-        name_of_measure = measure and self.name_of(measure, data)
-        rows, (data, values, gradients) = _gradients(self, data, measure, name_of_measure)
-        function = "loss_fn" if measure is None else "test_loss_fn"
+        function, computes = "loss_fn", None
+        if measure is not None:
+            function = "test_loss_fn"
+            measured = as_scalar(self.of_theta(measure))
+            computes = _fingerprint.of_function(measured, self.theta, data)
+        measure = self.loss_fn if measure is None else measure
+        slopes, (data, values, gradients) = _gradients(self, data, measure, computes)
         trees.check_flags(name, data)
         trees.check_flags(f"the value of {function} for {name}", values)
         trees.check_flags(f"the gradient of {function} in params", gradients)
-        return np.asarray(rows)
+        return np.asarray(slopes)
 
     def training_gradients(self, indices: np.ndarray) -> np.ndarray:
         """∇ℓ(z_i) for some of the training examples, (len(indices), p)."""
@@ -423,8 +394,18 @@ class FittedModel:
         return np.asarray(_sums_of_gradients(self, members))
 
     def solve(self, B: np.ndarray, solver: Solver, check: bool = True) -> Solution:
-        """x with H_d x = b for every row b of B, (s, p), all of them together; nothing is said."""
-        prepared = self.prepared(solver, check)
+        """x with H_d x = b for every row b of B, (s, p), all of them together; nothing is said.
+
+        What the solver finds before a right-hand side is known is kept for its next call.
+
+        Raises:
+            ValueError: with ``Exact`` and ``check``, if H_d is not positive definite.
+        """
+        if not isinstance(solver, CG) and solver not in self._prepared:
+            self._prepared[solver] = _prepare(self, solver)
+        prepared: Any = self._prepared.get(solver)
+        if isinstance(solver, Exact) and check:
+            prepared.check()
         in_time = _solve_on_device_in_many_steps if isinstance(solver, LiSSA) else _solve_on_device
         found = solve_rescaled(partial(in_time, self, solver, prepared), B)
         status, low = found.info.status, found.info.min_curvature
@@ -436,20 +417,6 @@ class FittedModel:
             x = np.where(unsure[:, None], again.x, found.x)
             found = Solution(x, SolveInfo(*map(pick, again.info, found.info)))
         return found
-
-    def prepared(self, solver: Solver, check: bool = True) -> Any:
-        """What the solver finds before a right-hand side is known; once for each setting.
-
-        Raises:
-            ValueError: with ``Exact`` and ``check``, if H_d is not positive definite.
-        """
-        if isinstance(solver, CG):
-            return None
-        if solver not in self._prepared:
-            self._prepared[solver] = _prepare(self, solver)
-        if isinstance(solver, Exact) and check:
-            self._prepared[solver].check()
-        return self._prepared[solver]
 
     def inner_products(
         self, x: np.ndarray, data: PyTree = None, name: str = "candidates"
@@ -529,24 +496,20 @@ class FittedModel:
         return jax.lax.scan(add, zero, self._with(weights=weights).blocks(size))[0]
 
 
+@dataclass(frozen=True)
 class _Structure:
     """The leaves of the params: how they stand in the vector theta, or that they are held fixed."""
 
-    def __init__(self, treedef, shapes, dtypes, is_free):
-        self.treedef, self.shapes, self.dtypes, self.is_free = treedef, shapes, dtypes, is_free
-        self._key = treedef, shapes, dtypes, is_free
+    treedef: Any
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[np.dtype, ...]
+    is_free: tuple[bool, ...]
 
     @classmethod
     def of(cls, params, is_free):
         leaves, treedef = jax.tree.flatten(trees.promote(params))
         shapes = tuple(np.shape(leaf) for leaf in leaves)
         return cls(treedef, shapes, tuple(jnp.result_type(leaf) for leaf in leaves), is_free)
-
-    def __eq__(self, other):
-        return isinstance(other, _Structure) and self._key == other._key
-
-    def __hash__(self):
-        return hash(self._key)
 
     def flatten(self, params):
         """theta on the host, and the leaves held fixed."""
@@ -563,15 +526,15 @@ class _Structure:
 
     def unflatten(self, vector, fixed=None):
         """The params from theta, (..., p): its entries, and ``fixed`` or ``None`` for the rest."""
-        leaves, start, others = [], 0, iter(fixed or [None] * len(self.shapes))
-        for shape, dtype, free in zip(self.shapes, self.dtypes, self.is_free):
-            if not free:
-                leaves.append(next(others))
-                continue
-            end = start + int(np.prod(shape))
-            part = vector[..., start:end].reshape(*vector.shape[:-1], *shape)
-            leaves.append(part.astype(dtype))
-            start = end
+        xp = np if isinstance(vector, np.ndarray) else jnp
+        kinds = list(zip(self.shapes, self.dtypes, self.is_free))
+        sizes = [int(np.prod(shape)) for shape, _, free in kinds if free]
+        parts = iter(xp.split(vector, np.cumsum(sizes)[:-1], axis=-1))
+        others = iter(fixed or [None] * len(kinds))
+        leaves = [
+            next(parts).reshape(*vector.shape[:-1], *shape).astype(dtype) if free else next(others)
+            for shape, dtype, free in kinds
+        ]
         return jax.tree.unflatten(self.treedef, leaves)
 
 
@@ -615,7 +578,7 @@ def _survey(fit):
     sample = trees.take_rows(fit.train, spread)
     typical = jnp.mean(trees.map_rows(norm, sample, fit.gradients_at_once))
     found = _finite(fit), value, jnp.linalg.norm(gradient), typical
-    return *fit.gathered(found), None
+    return *sharding.gathered(fit.mesh, found), None
 
 
 def _finite(fit):
@@ -629,34 +592,38 @@ take_rows = compiled(trees.take_rows)
 def _sums_of_gradients(fit, members):
     more = len(fit.weights) - fit.n  # fills up the last device
     of_row = lambda a: fit.weighted_loss_and_gradient(jnp.pad(a, (0, more)))[1]
-    return fit.gathered(jax.lax.map(of_row, jnp.asarray(members)))
+    return sharding.gathered(fit.mesh, jax.lax.map(of_row, jnp.asarray(members)))
 
 
-@partial(compiled, static_argnames=("measure", "name"))
-def _gradients(fit, data, measure, name):
+@partial(compiled, static_argnames=("measure", "computes"))
+def _gradients(fit, data, measure, computes):
     """∇m(z) for each row z, and which are finite: leaves of z, all values, all gradients.
 
-    ``name`` says what the measure computes: another one is another program.
+    ``computes`` is a name for what the measure computes: after a change of a global that it reads
+    it is another one, and another program.
     """
-    measure = fit.loss if measure is None else fit.as_function_of_theta(measure)
-    of_row = lambda z: jax.value_and_grad(measure)(fit.theta, z)
-    values, rows = trees.map_rows(of_row, data, fit.gradients_at_once)
-    finite = trees.finite_flags(data), trees.finite_flags(values), trees.finite_flags(rows)
-    return fit.gathered((rows, finite))
+    measure = as_scalar(fit.of_theta(measure))
+    of_example = lambda z: jax.value_and_grad(measure)(fit.theta, z)
+    values, slopes = trees.map_rows(of_example, data, fit.gradients_at_once)
+    finite = trees.finite_flags(data), trees.finite_flags(values), trees.finite_flags(slopes)
+    return sharding.gathered(fit.mesh, (slopes, finite))
 
 
 @compiled
 def _prepare(fit, solver):
-    return fit.gathered(solver.prepare(fit.system(64), fit.theta))
+    system = System(fit.hessian_product(64), fit.minibatch_product)
+    return sharding.gathered(fit.mesh, solver.prepare(system, fit.theta))
 
 
 @compiled
 def _dense(fit):
-    return fit.gathered(trees.dense(fit.hessian_product(64), fit.theta, batch_size=64))
+    H = trees.dense(fit.hessian_product(64), fit.theta, batch_size=64)
+    return sharding.gathered(fit.mesh, H)
 
 
 def _solved_on_device(fit, solver, prepared, B):
-    return fit.gathered(solver.solve(fit.system(len(B)), prepared, B))
+    system = System(fit.hessian_product(len(B)), fit.minibatch_product)
+    return sharding.gathered(fit.mesh, solver.solve(system, prepared, B))
 
 
 _solve_on_device = compiled(_solved_on_device)
@@ -669,13 +636,12 @@ def _products(x, y):
     return x @ y.T
 
 
-def _on_cpu():
-    return jax.default_backend() == "cpu"
+@partial(compiled, static_argnames="formed")
+def _inner_products(fit, x, data, formed):
+    """x_t · (∇ℓ(z_i) + l2_gradient), (len(x), m); which examples' leaves and losses are finite.
 
-
-@partial(compiled, static_argnames="store")
-def _inner_products(fit, x, data, store):
-    """x_t · (∇ℓ(z_i) + l2_gradient), (len(x), m); which rows' leaves and losses are finite."""
+    The gradients are formed, or where x has few rows each product is a derivative along x_t.
+    """
     shards, size = (fit.shards, fit.batch_size) if data is None else (1, None)
     given, data = data, fit.train if data is None else data
 
@@ -683,16 +649,16 @@ def _inner_products(fit, x, data, store):
         value, gradient = jax.value_and_grad(fit.loss)(fit.theta, z)
         return x @ gradient, value
 
-    def from_derivatives(z):  # along x_t, without a gradient: ∇ℓ_i is linear in the direction
+    def from_derivatives(z):  # without a gradient: ∇ℓ_i is linear in the direction
         value, along = jax.linearize(lambda theta: fit.loss(theta, z), fit.theta)
         return trees.map_rows(along, x, DIRECTIONS_AT_ONCE), value
 
-    if store:
+    if formed:
         products, values = trees.map_rows(from_gradient, data, fit.gradients_at_once, shards)
     else:
         products, values = trees.map_rows(from_derivatives, data, size, shards)
     finite = trees.finite_flags((given, values))
-    return fit.gathered(((products + x @ fit.l2_gradient).T, finite))
+    return sharding.gathered(fit.mesh, ((products + x @ fit.l2_gradient).T, finite))
 
 
 @compiled
@@ -704,52 +670,3 @@ def _mean_eigenvalue(fit):
     else:
         total = hutchinson_trace(H, fit.theta, 100, key=jax.random.key(0)).value
     return total / fit.p
-
-
-def _traced(loss, theta, data):
-    """A name for what the loss computes, with the constants it holds; and if it has a jvp.
-
-    Derivatives follow from the loss, unless it brings rules of its own: then these count too.
-    """
-    traced = _trace(loss, theta, data)
-    words = str(traced)
-    if "custom_jvp_call" in words or "custom_vjp_call" in words:
-        slope = _trace(jax.value_and_grad(loss), theta, data)
-        return fingerprint(traced) + fingerprint(slope), "custom_vjp_call" not in words
-    return fingerprint(traced), True
-
-
-def _trace(function, theta, data):
-    """What a function of theta and one example of the data computes."""
-    example = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), data)
-    return jax.make_jaxpr(function)(theta, example)
-
-
-def fingerprint(traced: core.ClosedJaxpr) -> str:
-    """A name for a traced computation and every constant in it: 32 hexadecimal digits."""
-    digest = hashlib.blake2b(re.sub(r" at 0x[0-9a-f]+", "", str(traced)).encode(), digest_size=16)
-    for constant in _constants(traced):
-        constant = as_numbers(constant)
-        digest.update(f"{constant.dtype}{constant.shape}".encode() + constant.tobytes())
-    return digest.hexdigest()
-
-
-def as_numbers(array: Any) -> np.ndarray:
-    """An array on the host; of PRNG keys, the numbers inside."""
-    if jax.dtypes.issubdtype(jnp.result_type(array), jax.dtypes.prng_key):
-        array = jax.random.key_data(array)
-    return np.asarray(array)
-
-
-def _constants(traced):
-    """Every array inside a traced computation, also inside the functions that it calls."""
-    if isinstance(traced, core.ClosedJaxpr):
-        yield from traced.consts
-        yield from _constants(traced.jaxpr)
-    elif isinstance(traced, core.Jaxpr):
-        for step in traced.eqns:
-            yield from (x.val for x in step.invars if isinstance(x, core.Literal))
-            yield from _constants(list(step.params.values()))
-    elif isinstance(traced, list | tuple):
-        for child in traced:
-            yield from _constants(child)

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils import _arguments, _solver_warnings, trees
+from course_utils import _arguments, _solver_warnings, sharding, trees
 from course_utils._arguments import configured
 from course_utils._compiled import compiled
 from course_utils.fitted_model import DIRECTIONS_AT_ONCE, FittedModel, take_rows
@@ -74,7 +74,8 @@ def influence(
             First order alone: what a new point bends is not what a training point bends.
         corrected: score with the one-step correction of ``influence_on_params`` in place of the
             first order, for the points that bend their own fit; a solve per training point and
-            output. Columns of points without which the fit is not determined are NaN.
+            output, and none for the test points. Columns of points whose solve failed, or without
+            which the fit is not determined, are NaN.
         test_loss_fn: $m$, ``(params, test example) -> scalar``; the loss of the fit if ``None``.
             With it, ``test`` may have a structure of its own.
         measure: what $m$ is: ``"loss"``, the lower the better, or ``"benefit"``, such as a
@@ -82,7 +83,7 @@ def influence(
             where there is a ``test_loss_fn``, and only there.
         aggregate: ``"mean"`` or ``"sum"`` of $m$ over all test points takes the place of each:
             one solve, and scores of shape (1, n).
-        progress: show a bar of test points solved.
+        progress: show a bar of points solved for.
 
     Returns:
         ``Influence`` with ``scores`` (n_test, n), ``s_test``, ``info``, ``convention``,
@@ -106,26 +107,28 @@ def influence(
     """
     began = time.perf_counter()
     check_arguments(fit, solver, test_loss_fn, measure)
-    test = checked_test(fit, test, test_loss_fn)
-    candidates = None if candidates is None else _checked_rows(fit, candidates, "candidates")
     if corrected:
         _check_composed(fit)
         if candidates is not None:
             raise TypeError("corrected=True scores the training points: leave candidates out")
+    if candidates is not None:
+        candidates = checked_examples(fit, candidates, "candidates")
 
     slopes = slopes_of(fit, test, test_loss_fn, aggregate)  # ∇m(z_t), (n_test, p)
-    s, info, runs = solve_rows(fit, solver, slopes, "test points", progress)  # H_d s_t = ∇m(z_t)
+    s = spread = None
     if corrected:
-        scores = slopes @ _corrected_moves(fit, solver, np.arange(fit.n), where_nan="columns").T
+        moves, info = _corrected(fit, solver, np.arange(fit.n), progress, where_nan="columns")
+        scores = slopes @ moves.T
     else:
+        s, info, runs = solve_all(fit, solver, slopes, "test points", progress)  # H_d s_t = ∇m
         scores = fit.inner_products(s, candidates) / fit.n  # s_t · (∇ℓ(z_i) + l2_gradient) / n
-    spread = None if runs is None else _standard_error(fit, runs, candidates)
+        spread = None if runs is None else _standard_error(fit, runs, candidates)
+        s = fit.as_params(s)
 
-    scores = blanked(scores, info).astype(slopes.dtype)
     seconds = np.full(len(scores), (time.perf_counter() - began) / max(len(scores), 1))
     said = convention(fit, test_loss_fn, measure, aggregate, candidates is not None, corrected)
     kind = "loss" if test_loss_fn is None else measure
-    return Influence(scores, fit.rows(s), info, said, seconds, kind, spread)
+    return Influence(scores, s, info, said, seconds, kind, spread)
 
 
 @configured
@@ -149,9 +152,9 @@ def s_test(
         failed are NaN.
     """
     check_arguments(fit, solver)
-    slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, aggregate)
-    s, info, _ = solve_rows(fit, solver, slopes, "test points", progress)
-    return fit.rows(s), info
+    slopes = slopes_of(fit, test, test_loss_fn, aggregate)
+    s, info, _ = solve_all(fit, solver, slopes, "test points", progress)
+    return fit.as_params(s), info
 
 
 @configured
@@ -171,12 +174,12 @@ def grad_z(fit: FittedModel, data: PyTree = None) -> PyTree:
     Raises:
         ValueError: NaN or infinity in the data, a loss or a gradient; data that do not match.
     """
-    check_arguments(fit, CG())
+    check_fit(fit)
     if data is None:
-        rows = fit.training_gradients(np.arange(fit.n))
+        slopes = fit.training_gradients(np.arange(fit.n))
     else:
-        rows = fit.gradients(_checked_rows(fit, data, "data"), name="data")
-    return fit.rows(rows + np.asarray(fit.l2_gradient))
+        slopes = fit.gradients(checked_examples(fit, data, "data"), name="data")
+    return fit.as_params(slopes + np.asarray(fit.l2_gradient))
 
 
 @configured
@@ -227,10 +230,10 @@ def influence_on_params(
     indices = trees.row_indices(indices, fit.n)
     if corrected:
         _check_composed(fit)
-        return fit.rows(_corrected_moves(fit, solver, indices, progress))
+        return fit.as_params(_corrected(fit, solver, indices, progress)[0])
     right = fit.training_gradients(indices) + np.asarray(fit.l2_gradient)
-    x, _, _ = solve_rows(fit, solver, right, "training points", progress, names=indices)
-    return fit.rows(x / fit.n)
+    x, _, _ = solve_all(fit, solver, right, "training points", progress, names=indices)
+    return fit.as_params(x / fit.n)
 
 
 @configured
@@ -255,20 +258,19 @@ def self_influence(
     check_arguments(fit, solver)
     if corrected:
         _check_composed(fit)
-        found = _corrected(fit, solver, np.arange(fit.n), progress, of_moves=_dots)
-        return _reported(fit, solver, np.arange(fit.n), *found)
-    own, infos, norms = [], [], []
-    with bar(fit.n, "training points", progress) as advance:
-        for block in _blocks(fit.n, solver.rows_at_once(fit.p)):
-            slopes = fit.training_gradients(block)
-            x, info, _ = fit.solve(slopes, solver)
-            own.append(_dots(slopes + np.asarray(fit.l2_gradient), x) / fit.n)
-            infos.append(info)
-            norms.append(np.linalg.norm(slopes, axis=1))
-            advance(len(block))
-    info = one_verdict(fit, _joined(infos, fit.n))
-    _solver_warnings.report(fit, solver, info, np.concatenate(norms)[: fit.n], "training points")
-    return blanked(np.concatenate(own)[: fit.n], info)
+        return _corrected(fit, solver, np.arange(fit.n), progress, of_moves=_dots)[0]
+
+    def of_block(block):
+        slopes = fit.training_gradients(block)
+        x, info, _ = fit.solve(slopes, solver)
+        own = _dots(slopes + np.asarray(fit.l2_gradient), x) / fit.n
+        return own, info, np.linalg.norm(slopes, axis=1)
+
+    at_once = solver.solves_at_once(fit.p)
+    own, info, norms = _in_blocks(of_block, fit.n, at_once, "training points", progress)
+    info = one_verdict(fit, info)
+    _solver_warnings.report(fit, solver, info, norms, "training points")
+    return blanked(own, info)
 
 
 @configured
@@ -324,21 +326,15 @@ def group_influence(
     check_arguments(fit, solver)
     if order == "newton" and isinstance(solver, LiSSA | Arnoldi):
         raise TypeError('order="newton" takes CG(...) or Exact(), as each group has its own matrix')
-    slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, None)
+    slopes = slopes_of(fit, test, test_loss_fn)
     members = _members(fit, groups)
     g = _group_gradients(fit, members)
-    told = dict(noun="groups", progress=progress, where_nan="columns")
-    if order == "newton":
-        moves = _newton_moves(fit, solver, members, g, **told)
+    if order == 1:
+        moves, _, _ = solve_all(fit, solver, g, "groups", progress, where_nan="columns")
+    elif order == 2:
+        moves = _second_order_moves(fit, solver, members, g, progress)
     else:
-        moves, info, _ = solve_rows(fit, solver, g, report=order == 1, **told)
-        if order == 2 and len(members):
-            bent = np.asarray(_group_products(fit, members, np.nan_to_num(moves)))
-            more, second, _ = solve_rows(fit, solver, bent, report=False, **told)
-            moves = moves + more
-            info = SolveInfo(*(np.where(info.converged, b, a) for a, b in zip(info, second)))
-            norms = np.where(info.converged, *(np.linalg.norm(b, axis=1) for b in (bent, g)))
-            _solver_warnings.report(fit, solver, info, norms, "groups", where_nan="columns")
+        moves = _newton_moves(fit, solver, members, g, progress)
     return slopes @ moves.T
 
 
@@ -382,8 +378,8 @@ def perturbation_influence(
         Koh and Liang, ICML 2017, section 2.2.
     """
     check_arguments(fit, solver)
-    test = checked_test(fit, test, test_loss_fn)
-    chosen = rows_of(fit.train, trees.row_indices(indices, fit.n))
+    slopes = slopes_of(fit, test, test_loss_fn)
+    chosen = examples_at(fit.train, trees.row_indices(indices, fit.n))
     try:
         part = chosen[wrt]
     except (KeyError, IndexError, TypeError) as error:
@@ -391,8 +387,7 @@ def perturbation_influence(
     trees.check_floating(f"train[{wrt!r}]", part)
     if not fit.has_jvp:
         raise TypeError("the loss has a custom_vjp and no forward derivative: give it a custom_jvp")
-    slopes = slopes_of(fit, test, test_loss_fn, None)
-    s, _, _ = solve_rows(fit, solver, slopes, "test points", progress)
+    s, _, _ = solve_all(fit, solver, slopes, "test points", progress)
     return np.asarray(_input_slopes(fit, wrt, s, chosen))
 
 
@@ -451,7 +446,7 @@ def tracin(
     total: Any = 0.0
     for params, step_size in zip(trees.rows(checkpoints), step_sizes, strict=True):
         fit = FittedModel.at(loss_fn, params, train, select=select, batch_size=batch_size)
-        slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, None)
+        slopes = slopes_of(fit, test, test_loss_fn)
         products = fit.inner_products(slopes)
         total = total + step_size / fit.n * products
     return total.astype(products.dtype)
@@ -483,22 +478,27 @@ def damping_sweep(
 
     Raises:
         ValueError: a negative damping; and what ``influence`` raises.
+
+    Warns:
+        RuntimeWarning: the dampings whose scores are NaN, with one that suffices.
     """
-    check_arguments(fit, CG())
+    check_fit(fit)
     dampings = np.asarray(dampings, float)
     if dampings.ndim != 1:
         raise ValueError(f"dampings must be numbers of shape (k,), got shape {dampings.shape}")
     for damping in dampings:
         _arguments.number("a damping", float(damping))
-    slopes = slopes_of(fit, checked_test(fit, test, test_loss_fn), test_loss_fn, None)
+    slopes = slopes_of(fit, test, test_loss_fn)
     values, vectors = fit.eigenpairs()
-    scores = []
-    for damping in dampings:
-        shifted = values + damping
-        definite = shifted[0] > 10 * np.finfo(values.dtype).eps * np.abs(values).max()
-        s = (slopes @ vectors / (shifted if definite else np.nan)) @ vectors.T
-        scores.append(fit.inner_products(s.astype(slopes.dtype)) / fit.n)
-    return np.stack(scores) if scores else np.zeros((0, len(slopes), fit.n), slopes.dtype)
+    rounding = 10 * np.finfo(values.dtype).eps * np.abs(values).max()
+    scores = np.full((len(dampings), len(slopes), fit.n), np.nan, slopes.dtype)
+    for k in np.flatnonzero(values[0] + dampings > rounding):
+        s = (slopes @ vectors / (values + dampings[k])) @ vectors.T
+        scores[k] = fit.inner_products(s.astype(slopes.dtype)) / fit.n
+    too_small = dampings[values[0] + dampings <= rounding]
+    if len(too_small):
+        _solver_warnings.report_dampings(fit, too_small, values[0], rounding)
+    return scores
 
 
 # --------------------------------------------------------------------------------------
@@ -506,14 +506,19 @@ def damping_sweep(
 # --------------------------------------------------------------------------------------
 
 
-def check_arguments(fit, solver, test_loss_fn=None, measure=None):
-    """Raise ``TypeError`` where an argument is of no use."""
+def check_fit(fit):
+    """Raise ``TypeError`` for anything but a fitted model, ``ValueError`` where it has changed."""
     if not isinstance(fit, FittedModel):
         raise TypeError(
             "the first argument is the fitted model, FittedModel(loss_fn, params, train, l2=...): "
             f"got {type(fit).__name__}"
         )
     fit.check_unchanged()
+
+
+def check_arguments(fit, solver, test_loss_fn=None, measure=None):
+    """Raise ``TypeError`` where an argument is of no use; what ``check_fit`` raises."""
+    check_fit(fit)
     if not isinstance(solver, Solver):
         raise TypeError(
             f"solver must be CG(...), LiSSA(...), Arnoldi(...) or Exact(), got {solver!r}"
@@ -529,19 +534,15 @@ def _check_composed(fit):
         raise TypeError("corrected=True needs a loss_fn made by compose(predict, criterion)")
 
 
-def checked_test(fit, test, test_loss_fn):
-    """The test points as arrays on the device, refused where they do not suit."""
-    return _checked_rows(fit, test, "test", like_train=test_loss_fn is None)
-
-
-def _checked_rows(fit, data, name, like_train=True):
+def checked_examples(fit, data, name, like_train=True):
     """Arrays with a leading axis; like the training data, with their dtypes, where asked."""
     _arguments.no_loader(name, data)
     _arguments.known(f"arrays of {name}", data)
     data = trees.as_arrays(name, data)
     trees.num_rows(data, name)
     data = trees.promote(data)
-    return fit.placed(trees.cast_rows_like(name, data, "train", fit.train) if like_train else data)
+    data = trees.cast_rows_like(name, data, "train", fit.train) if like_train else data
+    return sharding.replicate(fit.mesh, data)
 
 
 def convention(
@@ -574,31 +575,25 @@ def convention(
 
 
 def slopes_of(fit, test, test_loss_fn=None, aggregate=None):
-    """∇m(z_t), or its mean or sum over all test points as a single row, (n_test, p)."""
-    rows = fit.gradients(test, test_loss_fn)
+    """∇m(z_t), (n_test, p), or its mean or sum over all test points, (1, p)."""
+    test = checked_examples(fit, test, "test", like_train=test_loss_fn is None)
+    slopes = fit.gradients(test, test_loss_fn)
     if aggregate is not None:
         _arguments.one_of("aggregate", aggregate, ("mean", "sum"))
-        total = rows.sum(axis=0, keepdims=True)
-        rows = total / max(len(rows), 1) if aggregate == "mean" else total
-    if test_loss_fn is not None and len(rows) and not rows.any():
+        total = slopes.sum(axis=0, keepdims=True)
+        slopes = total / max(len(slopes), 1) if aggregate == "mean" else total
+    if test_loss_fn is not None and len(slopes) and not slopes.any():
         _solver_warnings.warn(
             "the gradient of test_loss_fn is zero at all test points, and so is every score: a "
             "count or an accuracy does not change with small moves; take a loss or a margin"
         )
-    return rows
+    return slopes
 
 
-def _blocks(m, at_once):
-    """The numbers 0 … m − 1 in blocks of one size; the last repeats m − 1 where it is short."""
-    num_blocks = max(1, -(-m // at_once))
-    size = max(1, -(-m // num_blocks))
-    return [np.minimum(np.arange(k, k + size), m - 1) for k in range(0, m, size)]
-
-
-def rows_of(data, block):
-    """The rows numbered ``block``."""
-    whole = len(block) == trees.num_rows(data) and np.array_equal(block, np.arange(len(block)))
-    return data if whole else take_rows(data, block)
+def examples_at(data, indices):
+    """The examples of these numbers; where they are all, in order, the data as they are."""
+    all_of_them = np.array_equal(indices, np.arange(trees.num_rows(data)))
+    return data if all_of_them else take_rows(data, indices)
 
 
 @contextmanager
@@ -613,9 +608,19 @@ def bar(total, noun, progress):
         yield lambda rows: shown.update(min(rows, total - shown.n))
 
 
-def _joined(infos, m):
-    """The certificates of all blocks, without the repetitions at the end."""
-    return SolveInfo(*(np.concatenate(parts)[:m] for parts in zip(*infos)))
+def _in_blocks(of_block, m, at_once, noun, progress):
+    """What ``of_block`` makes of the numbers 0 … m − 1, block after block, joined: arrays (m, ...).
+
+    The blocks have one size, for which a solve is compiled; the last repeats m − 1 where it is
+    short.
+    """
+    size = -(-m // max(1, -(-m // at_once)))
+    parts = []
+    with bar(m, noun, progress) as advance:
+        for start in range(0, m, size) if m else [0]:
+            parts.append(of_block(np.minimum(np.arange(start, start + size), m - 1)))
+            advance(size)
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays)[:m], *parts)
 
 
 def one_verdict(fit, info):
@@ -636,43 +641,29 @@ def one_verdict(fit, info):
     )
 
 
-def solve_rows(fit, solver, B, noun, progress=False, *, names=None, report=True, where_nan="rows"):
-    """x with H_d x = b for each row b, NaN where that failed; certificates; x of LiSSA's runs."""
-    m = len(B)
-    if m == 0:
-        empty = np.zeros(0, fit.theta.dtype)
-        kinds = dict(converged=bool, num_steps=np.int32, status=np.int32)
-        info = SolveInfo(*(empty.astype(kinds.get(k, empty.dtype)) for k in SolveInfo._fields))
-        return np.zeros((0, fit.p), fit.theta.dtype), info, None
-    found = []
-    with bar(m, noun, progress) as advance:
-        for block in _blocks(m, solver.rows_at_once(fit.p)):
-            found.append(fit.solve(B[block], solver))
-            advance(len(block))
-    info = one_verdict(fit, _joined([part.info for part in found], m))
+def solve_all(fit, solver, B, noun, progress=False, *, names=None, report=True, where_nan="rows"):
+    """x with H_d x = b for each row b of B, NaN where it failed; certificates; x of each run."""
+    solve = lambda block: fit.solve(B[block], solver)
+    x, info, runs = _in_blocks(solve, len(B), solver.solves_at_once(fit.p), noun, progress)
+    info = one_verdict(fit, info)
     if report:
         norms = np.linalg.norm(B, axis=1)
         _solver_warnings.report(fit, solver, info, norms, noun, names, where_nan)
-    x = np.concatenate([part.x for part in found])[:m]
-    x = blanked(x, info)
-    runs = None
-    if found[0].runs is not None and found[0].runs.shape[0] > 1:
-        runs = np.concatenate([part.runs for part in found], axis=1)[:, :m]
-    return x, info, runs
+    return blanked(x, info), info, runs
 
 
-def blanked(rows, info):
-    """The rows with NaN in those whose solve failed."""
-    failed = (info.status >= INDEFINITE).reshape(-1, *[1] * (rows.ndim - 1))
-    return np.where(failed, np.nan, rows).astype(rows.dtype)
+def blanked(found, info):
+    """What was found, NaN where the solve failed: (m, ...)."""
+    failed = (info.status >= INDEFINITE).reshape(-1, *[1] * (found.ndim - 1))
+    return np.where(failed, np.nan, found).astype(found.dtype)
 
 
 def _standard_error(fit, runs, candidates):
     """Of the mean of the scores of LiSSA's runs, which are independent, (n_test, m)."""
-    num_runs, n_test, p = runs.shape
+    n_test, num_runs, p = runs.shape
     of_runs = fit.inner_products(runs.reshape(-1, p).astype(fit.theta.dtype), candidates)
-    of_runs = of_runs.reshape(num_runs, n_test, -1) / fit.n
-    return of_runs.std(axis=0, ddof=1) / num_runs**0.5
+    of_runs = of_runs.reshape(n_test, num_runs, -1) / fit.n
+    return of_runs.std(axis=1, ddof=1) / num_runs**0.5
 
 
 def _dots(a, b):
@@ -685,57 +676,41 @@ def _dots(a, b):
 # --------------------------------------------------------------------------------------
 
 
-def _corrected_moves(fit, solver, indices, progress=False, where_nan="rows"):
-    """Δθ of ``influence_on_params(corrected=True)`` for some training points, (k, p)."""
-    found = _corrected(fit, solver, indices, progress)
-    return _reported(fit, solver, indices, *found, where_nan=where_nan)
-
-
-def _corrected(fit, solver, indices, progress, of_moves=lambda slopes, moves: moves):
+def _corrected(
+    fit, solver, indices, progress, *, where_nan="rows", of_moves=lambda g, moves: moves
+):
     """Of gradients and corrected moves of training points what is asked, (k, ...); certificates.
 
-    Of the solves for each point the worst; and the norms of their right-hand sides.
+    NaN where that failed, after a warning. The certificate of a point is that of its worst solve.
     """
     rest = fit.without_one()
-    wanted, infos, norms = [], [], []
-    with bar(len(indices), "training points", progress) as advance:
-        for block in _blocks(len(indices), _POINTS_CORRECTED):
-            slopes = fit.training_gradients(indices[block])
-            chosen = rows_of(fit.train, indices[block])
-            J, H_z = _output_curvature(rest, chosen)  # (k, outputs, p), (k, outputs, outputs)
-            per = 1 + H_z.shape[-1]
-            g = slopes + np.asarray(fit.l2_gradient)
-            right = np.concatenate([g[:, None], np.asarray(J)], axis=1).reshape(-1, fit.p)
-            x, info, _ = solve_rows(rest, solver, right, "training points", report=False)
-            solved = x.reshape(len(block), per, -1)
-            moves = np.asarray(_without_example(J, solved, H_z / fit.n)) / fit.n
-            worst = _worst(info, np.linalg.norm(right, axis=1), per)
-            wanted.append(of_moves(slopes, moves))
-            infos.append(SolveInfo(*(a[worst] for a in info)))
-            norms.append(np.linalg.norm(right[worst], axis=1))
-            advance(len(block))
-    k = len(indices)
-    if k == 0:
-        return np.zeros((0, fit.p), fit.theta.dtype), None, None
-    return np.concatenate(wanted)[:k], _joined(infos, k), np.concatenate(norms)[:k]
 
+    def of_block(block):
+        slopes = fit.training_gradients(indices[block])
+        J, H_z = _output_curvature(rest, examples_at(fit.train, indices[block]))
+        g, per = slopes + np.asarray(fit.l2_gradient), 1 + H_z.shape[-1]
+        right = np.concatenate([g[:, None], np.asarray(J)], axis=1).reshape(-1, fit.p)
+        x, info, _ = solve_all(rest, solver, right, "training points", report=False)
+        solved = x.reshape(len(block), per, fit.p)
+        moves = np.asarray(_without_example(J, solved, H_z / fit.n)) / fit.n
+        norms = np.linalg.norm(right, axis=1)
+        worst = _worst(info, norms, per)
+        return of_moves(slopes, moves), trees.take_rows(info, worst), norms[worst]
 
-def _reported(fit, solver, indices, rows, info, norms, where_nan="rows"):
-    """The rows of corrected moves, NaN where that failed, after a warning."""
-    if info is None:
-        return rows
-    rest = fit.without_one()
+    found, info, norms = _in_blocks(
+        of_block, len(indices), _POINTS_CORRECTED, "training points", progress
+    )
     info = one_verdict(rest, info)
     _solver_warnings.report(rest, solver, info, norms, "training points", indices, where_nan)
-    solved = info.status < INDEFINITE
-    lost = solved & ~np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
+    determined = np.isfinite(found).all(axis=tuple(range(1, found.ndim)))
+    lost = (info.status < INDEFINITE) & ~determined
     if lost.any():
         some = _solver_warnings.some("training points", indices[lost])
         _solver_warnings.warn(
             f"{some}: without them the fit is not determined (leverage 1), and their {where_nan} "
             "are NaN"
         )
-    return blanked(rows, info)
+    return blanked(found, info), info
 
 
 _POINTS_CORRECTED = 1024  # at a time, each with its outputs by params
@@ -760,7 +735,7 @@ def _output_curvature(fit, chosen):
         of_outputs = lambda z: criterion(z.reshape(shape), y)
         return jax.jacrev(outputs)(fit.theta), jax.hessian(of_outputs)(outputs(fit.theta))
 
-    return fit.gathered(trees.map_rows(of_example, chosen, fit.gradients_at_once))
+    return sharding.gathered(fit.mesh, trees.map_rows(of_example, chosen, fit.gradients_at_once))
 
 
 @compiled
@@ -805,22 +780,32 @@ def _group_gradients(fit, members):
 def _group_products(fit, members, x):
     """H_U x_U for each group, (n_groups, p)."""
     of_group = lambda row: fit.of_group(row[0]).hessian_product()(row[1])
-    return fit.gathered(jax.lax.map(of_group, (members, x)))
+    return sharding.gathered(fit.mesh, jax.lax.map(of_group, (members, x)))
 
 
-def _newton_moves(fit, solver, members, g, noun, progress, where_nan):
+def _second_order_moves(fit, solver, members, g, progress):
+    """H_d^-1 (g_U + H_U H_d^-1 g_U), (n_groups, p): two solves, of which the worse is told."""
+    first, info, _ = solve_all(fit, solver, g, "groups", progress, report=False)
+    bent = np.asarray(_group_products(fit, members, np.nan_to_num(first)))
+    second, again, _ = solve_all(fit, solver, bent, "groups", progress, report=False)
+    worse = lambda a, b: np.where(info.converged, b, a)
+    norms = worse(np.linalg.norm(g, axis=1), np.linalg.norm(bent, axis=1))
+    told = SolveInfo(*map(worse, info, again))
+    _solver_warnings.report(fit, solver, told, norms, "groups", where_nan="columns")
+    return first + second
+
+
+def _newton_moves(fit, solver, members, g, progress):
     """(H_d - H_U)^-1 g_U, group by group, (n_groups, p)."""
     if not len(members):
         return np.zeros((0, fit.p), fit.theta.dtype)
-    found = []
-    with bar(len(members), noun, progress) as advance:
-        for member, row in zip(members, g):
-            found.append(fit.without_group(member).solve(row[None], solver, check=False))
-            advance(1)
-    info = _joined([part.info for part in found], len(members))
-    rest = fit.without_group(members[info.min_curvature.argmin()])  # of which a warning speaks
-    _solver_warnings.report(rest, solver, info, np.linalg.norm(g, axis=1), noun, None, where_nan)
-    return blanked(np.concatenate([part.x for part in found]), info)
+    without = lambda group: fit.without_group(members[group])
+    solve = lambda group: without(group[0]).solve(g[group], solver, check=False)
+    x, info, _ = _in_blocks(solve, len(members), 1, "groups", progress)
+    rest = without(info.min_curvature.argmin())  # of which a warning speaks
+    norms = np.linalg.norm(g, axis=1)
+    _solver_warnings.report(rest, solver, info, norms, "groups", where_nan="columns")
+    return blanked(x, info)
 
 
 @partial(compiled, static_argnames="wrt")
@@ -837,4 +822,4 @@ def _input_slopes(fit, wrt, s, chosen):
         return jax.grad(along)(part) / -fit.n
 
     of_test = lambda s: jax.vmap(lambda z: of_pair(s, z))(chosen)
-    return fit.gathered(trees.map_rows(of_test, s, DIRECTIONS_AT_ONCE))
+    return sharding.gathered(fit.mesh, trees.map_rows(of_test, s, DIRECTIONS_AT_ONCE))

@@ -19,18 +19,21 @@ class Influence:
     """Influence scores, and what is needed in order to trust them.
 
     Attributes:
-        scores: (n_test, n); rows whose solve failed are NaN. From ``influence_on_disk`` they are
-            mapped from a file, read-only.
+        scores: (n_test, n); rows whose solve failed are NaN, with ``corrected=True`` columns. From
+            ``influence_on_disk`` they are mapped from a file, read-only.
         s_test: the solutions H_d⁻¹∇m(z_t), a pytree like the params with a leading axis of n_test;
-            ``None`` from ``influence_on_disk``, which keeps scores alone.
-        info: the certificate of each solve, ``SolveInfo`` of arrays (n_test,).
+            ``None`` from ``influence_on_disk``, which keeps scores alone, and with
+            ``corrected=True``, which solves for training points.
+        info: the certificate of each solve, ``SolveInfo`` of arrays (n_test,); with
+            ``corrected=True`` (n,).
         convention: one sentence saying what a score estimates.
         seconds: wall time of each test point, (n_test,): that of its block, divided equally, with
             compilation where there was one. NaN where the scores were read from disk.
         measure: what the scores speak of: ``"loss"``, the lower the better; ``"benefit"``, the
             higher; ``None`` where nobody has said.
         standard_error: of each score, over the runs of ``LiSSA(num_samples=…)``, (n_test, n):
-            their noise and not their bias. ``None`` for other solvers, and for one run.
+            their noise and not their bias. ``None`` for other solvers, for one run, and with
+            ``corrected=True``.
     """
 
     scores: np.ndarray
@@ -52,7 +55,8 @@ class Influence:
         """The k training points whose removal would do most harm, most helpful first.
 
         It would raise a loss most, or lower a benefit. Integers (n_test, min(k, n)); equal scores
-        in the order of their indices; −1 in rows of NaN.
+        in the order of their indices. Points whose score is NaN are not ranked: where they leave
+        fewer than k, −1 takes the places at the end.
 
         Raises:
             ValueError: if k is negative, or nobody has said what is measured.
@@ -76,9 +80,11 @@ class Influence:
             )
         sign = -sign if self.measure == "benefit" else sign
         n_test, n = self.scores.shape
-        order = np.empty((n_test, min(k, n)), dtype=int)
+        order = np.full((n_test, min(k, n)), -1)
         for t, scores in enumerate(self.scores):  # one by one: they may lie on disk
-            order[t] = -1 if np.isnan(scores).any() else _smallest(sign * scores, k)
+            known = np.flatnonzero(~np.isnan(scores))
+            ranked = known[_smallest(sign * scores[known], k)]
+            order[t, : len(ranked)] = ranked
         return order
 
     def to_json(
@@ -93,7 +99,7 @@ class Influence:
         ``{"convention": …, "test_points": {"0": {…}, …}}``; each test point has its ``label``
         (null without ``labels``), ``num_in_dataset`` (its index), ``time_calc_influence_s``,
         ``influence`` (n scores), and ``harmful`` and ``helpful`` (training indices, at most k).
-        Scores that are NaN or infinite become null; beside NaN the lists are empty.
+        Scores that are NaN or infinite become null; points whose score is NaN are in no list.
 
         Args:
             path: of the file; it is replaced as a whole.
@@ -113,13 +119,12 @@ class Influence:
             put = lambda text: file.write(text.encode())
             put(f'{{"convention": {json.dumps(self.convention)}, "test_points": {{')
             for t, scores in enumerate(self.scores):
-                failed = bool(np.isnan(scores).any())
                 point = {"label": labels[t], "num_in_dataset": t}
                 if time:
                     point["time_calc_influence_s"] = _number_or_none(self.seconds[t])
                 point["influence"] = [_number_or_none(score) for score in scores.tolist()]
-                point["harmful"] = [] if failed else harmful[t].tolist()
-                point["helpful"] = [] if failed else helpful[t].tolist()
+                point["harmful"] = harmful[t][harmful[t] >= 0].tolist()
+                point["helpful"] = helpful[t][helpful[t] >= 0].tolist()
                 put(f'{"," if t else ""}\n"{t}": {json.dumps(point, allow_nan=False)}')
             put("\n}}\n")
 

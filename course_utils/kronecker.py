@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from course_utils import trees
+from course_utils._arguments import configured
 from course_utils.curvature import check_batch_size
 from course_utils.models import Layer, linear
 
@@ -42,6 +43,7 @@ class Factor(NamedTuple):
     r"""K-FAC's $(\Lambda_A)_i (\Lambda_S)_j$, shape (d+1, k): the eigenvalues of $A \otimes S$."""
 
 
+@configured
 def kronecker_factors(
     params: Sequence[Layer],
     X: jax.Array,
@@ -109,11 +111,10 @@ def _factors(params, X, key, activation, batch_size):
             for (a, s), (q_in, q_out) in zip(per_example(*examples), bases)
         ]
 
-    with jax.default_matmul_precision("highest"):
-        moments = trees.sum_over_blocks(second_moments, examples, batch_size)
-        pairs = [(jnp.linalg.eigh(A / n), jnp.linalg.eigh(S / n)) for A, S in moments]
-        bases = [(of_a.eigenvectors, of_s.eigenvectors) for of_a, of_s in pairs]
-        squares = trees.sum_over_blocks(squares_in(bases), examples, batch_size)
+    moments = trees.sum_over_blocks(second_moments, examples, batch_size)
+    pairs = [(jnp.linalg.eigh(A / n), jnp.linalg.eigh(S / n)) for A, S in moments]
+    bases = [(of_a.eigenvectors, of_s.eigenvectors) for of_a, of_s in pairs]
+    squares = trees.sum_over_blocks(squares_in(bases), examples, batch_size)
     products = [  # what rounding makes negative is 0
         jnp.outer(*(jnp.maximum(found.eigenvalues, 0) for found in pair)) for pair in pairs
     ]
@@ -151,6 +152,7 @@ def _inputs_and_gradients(params, activation, x, key):
     return [(a, s[None]) for a, s in zip(inputs, gradients)]
 
 
+@configured
 def kronecker_solve(
     factors: Sequence[Factor],
     rows: Sequence[Layer],
@@ -195,11 +197,10 @@ def kronecker_solve(
     for delta in deltas:
         if not isinstance(delta, jax.core.Tracer) and not 0 < delta < jnp.inf:
             raise ValueError(f"damping must be positive and finite: got {delta}")
-    with jax.default_matmul_precision("highest"):
-        return [
-            _solve_layer(i, factor, layer, delta, corrected)
-            for i, (factor, layer, delta) in enumerate(zip(factors, rows, deltas))
-        ]
+    return [
+        _solve_layer(i, factor, layer, delta, corrected)
+        for i, (factor, layer, delta) in enumerate(zip(factors, rows, deltas))
+    ]
 
 
 def _solve_layer(i, factor, layer, damping, corrected):

@@ -230,7 +230,8 @@ def logistic_loss(logit: jax.Array, label: jax.Array) -> jax.Array:
 
     Args:
         logit: z, shape ().
-        label: y, **0 or 1** (never -1), shape ().
+        label: y, **0 or 1** (never -1), shape (). For any other number the loss and its gradient
+            are NaN.
 
     Returns:
         Nats, shape ().
@@ -239,7 +240,10 @@ def logistic_loss(logit: jax.Array, label: jax.Array) -> jax.Array:
         ValueError: if ``logit`` is not one number.
     """
     _one_number("logit", logit)
-    return jnp.logaddexp(0.0, jnp.where(jnp.asarray(label) > 0, -logit, logit))
+    label = jnp.asarray(label)
+    is_class = (label == 0) | (label == 1)
+    minus_sign = jnp.where(is_class, jnp.where(label == 0, 1.0, -1.0), jnp.nan)
+    return jnp.logaddexp(0.0, minus_sign * logit)
 
 
 def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
@@ -250,7 +254,8 @@ def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
 
     Args:
         logits: z, shape (k,).
-        label: y, an integer 0..k-1, shape (). For any other integer the loss is NaN.
+        label: y, an integer 0..k-1, shape (). For any other integer the loss and its gradient are
+            NaN.
 
     Returns:
         Nats, shape ().
@@ -264,9 +269,8 @@ def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
     label = jnp.asarray(label)
     if not jnp.issubdtype(label.dtype, jnp.integer):
         raise ValueError(f"label must be an integer class: got dtype {label.dtype}")
-    label = jnp.where(label < 0, len(logits), label)  # else it would count from the end
-    chosen = logits.at[label].get(mode="fill", fill_value=jnp.nan)
-    return jax.nn.logsumexp(logits) - chosen
+    is_class = (label >= 0) & (label < len(logits))
+    return jnp.where(is_class, 1.0, jnp.nan) * (jax.nn.logsumexp(logits) - logits[label])
 
 
 def smooth_hinge(margin: jax.Array, temperature: float) -> jax.Array:

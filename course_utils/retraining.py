@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils import _arguments, trees
+from course_utils import _arguments, sharding, trees
 from course_utils._arguments import configured
 from course_utils._compiled import compiled
 from course_utils.fitted_model import FittedModel
@@ -69,7 +69,7 @@ def _retrained(fit, weights, maxiter):
 
     at_once = max(1, _NUMBERS_AT_ONCE // _size(fit))
     theta, info = trees.map_rows(one, weights, at_once)
-    return fit.gathered((jax.vmap(fit.params)(theta), info))
+    return sharding.gathered(fit.mesh, (jax.vmap(fit.params)(theta), info))
 
 
 def _method(fit):
@@ -143,7 +143,7 @@ def _proximal(fit, indices, maxiter):
 
     at_once = max(1, _NUMBERS_AT_ONCE // _size(fit))
     theta, info = trees.map_rows(one, indices, at_once)
-    return fit.gathered((jax.vmap(fit.params)(theta), info))
+    return sharding.gathered(fit.mesh, (jax.vmap(fit.params)(theta), info))
 
 
 def leave_one_out(

@@ -15,11 +15,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from course_utils import _solver_warnings, trees
+from course_utils import _fingerprint, _solver_warnings, trees
 from course_utils import influence_functions as functions
 from course_utils._arguments import configured
 from course_utils._files import write_whole
-from course_utils.fitted_model import FittedModel, as_numbers, fingerprint
+from course_utils.fitted_model import FittedModel
 from course_utils.influence_result import Influence
 from course_utils.solvers import CG, INDEFINITE, SolveInfo, Solver
 
@@ -63,7 +63,7 @@ def influence_on_disk(
     if jax.process_count() > 1:
         raise ValueError("influence_on_disk works in one process: several would write one file")
     functions.check_arguments(fit, solver, test_loss_fn, measure)
-    test = functions.checked_test(fit, test, test_loss_fn)
+    test = functions.checked_examples(fit, test, "test", like_train=test_loss_fn is None)
     n_test, dtype = trees.num_rows(test), fit.theta.dtype
     convention = functions.convention(fit, test_loss_fn, measure)
     about = {"convention": convention, "n_test": n_test, "n_train": fit.n, "solver": repr(solver)}
@@ -78,12 +78,10 @@ def influence_on_disk(
 
     def make(start):
         rows = np.minimum(np.arange(start, start + size), n_test - 1)
-        some = functions.rows_of(test, rows)
-        slopes = functions.slopes_of(fit, some, test_loss_fn)
-        s, info, _ = functions.solve_rows(fit, solver, slopes, "test points", report=False)
-        scores = functions.blanked(fit.inner_products(s) / fit.n, info)
+        slopes = functions.slopes_of(fit, functions.examples_at(test, rows), test_loss_fn)
+        s, info, _ = functions.solve_all(fit, solver, slopes, "test points", report=False)
         norms = np.linalg.norm(slopes, axis=1)
-        return info._asdict() | {"scores": scores.astype(dtype), "norms": norms}
+        return info._asdict() | {"scores": fit.inner_products(s) / fit.n, "norms": norms}
 
     with functions.bar(n_test, "test points", progress) as advance:
         for start in range(0, n_test, max(size, 1)):
@@ -124,19 +122,23 @@ def _name(fit, test, solver, measure, about):
     numbers, _ = fit.tree_flatten()
     for tree in (numbers, test):
         add(str(jax.tree.structure(tree)))
-        for leaf in map(as_numbers, jax.tree.leaves(tree)):
+        for leaf in map(_fingerprint.as_numbers, jax.tree.leaves(tree)):
             add(str(leaf.dtype), leaf.shape)
             digest.update(leaf.tobytes())
     add(fit.curvature, fit.removal, str(fit.batch_size), fit.free_leaves, about)
     example = lambda data: jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), data)
     losses = [(fit.loss, example(fit.train))]
-    losses += [(fit.as_function_of_theta(measure), example(test))] if measure is not None else []
+    losses += [(fit.of_theta(measure), example(test))] if measure is not None else []
     for loss, z in losses:  # with all that is ever taken of it, by the rules that it brings
-        add(fingerprint(jax.make_jaxpr(jax.value_and_grad(loss))(fit.theta, z)))
+        add(_fingerprint.of_trace(jax.make_jaxpr(jax.value_and_grad(loss))(fit.theta, z)))
         if fit.has_jvp:
             along = lambda theta, z: jax.jvp(lambda theta: loss(theta, z), (theta,), (theta,))
-            add(fingerprint(jax.make_jaxpr(along)(fit.theta, z)))
-    add(fingerprint(jax.make_jaxpr(lambda fit, v: fit.hessian_product()(v))(fit, fit.theta)))
+            add(_fingerprint.of_trace(jax.make_jaxpr(along)(fit.theta, z)))
+    add(
+        _fingerprint.of_trace(
+            jax.make_jaxpr(lambda fit, v: fit.hessian_product()(v))(fit, fit.theta)
+        )
+    )
     return digest.hexdigest()
 
 

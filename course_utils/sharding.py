@@ -59,8 +59,10 @@ def place(mesh: Mesh, data: PyTree) -> tuple[PyTree, jax.Array]:
     return _of_numbers(spread, data), weights
 
 
-def replicate(mesh: Mesh, tree: PyTree) -> PyTree:
-    """Copy arrays, the same in every process, to all devices of a mesh."""
+def replicate(mesh: Mesh | None, tree: PyTree) -> PyTree:
+    """Copy arrays, the same in every process, to all devices of a mesh; for ``None`` as is."""
+    if mesh is None:
+        return tree
     everywhere = NamedSharding(_automatic(mesh), PartitionSpec())
 
     def copy(leaf):

@@ -22,7 +22,9 @@ from course_utils.curvature import lanczos
 PyTree = Any
 Matvec = Callable[[PyTree], PyTree]
 
-# The words of SolveInfo.status, and their numbers.
+# The words of SolveInfo.status, and their numbers, from the best to the worst: code compares them.
+# Up to STALLED x can be used as far as its residual allows; from INDEFINITE on x is no solution,
+# and from DIVERGED on it is NaN.
 STATUS = ("converged", "maxiter", "stalled", "indefinite", "diverged", "non-finite", "singular")
 CONVERGED, MAXITER, STALLED, INDEFINITE, DIVERGED, NON_FINITE, SINGULAR = range(len(STATUS))
 _RUNNING, _PAUSED = -1, -2  # states of a search, which no certificate shows
@@ -53,10 +55,10 @@ class SolveInfo(NamedTuple):
     def describe(self) -> str | list[str]:
         """The status in a word (a list of words for several right-hand sides).
 
-        "converged"; "maxiter": steps ran out; "stalled": rounding stopped all progress above the
-        tolerance; "indefinite": a direction with pᵀAp ≤ 0 to rounding; "diverged": the terms of a
-        series grew; "non-finite": NaN or infinity; "singular": the smallest eigenvalue is a
-        rounding error.
+        "converged"; "maxiter": steps ran out, or the rank of ``Arnoldi`` did not suffice;
+        "stalled": rounding stopped all progress above the tolerance; "indefinite": a direction with
+        pᵀAp ≤ 0 to rounding; "diverged": the terms of a series grew; "non-finite": NaN or infinity;
+        "singular": the smallest eigenvalue is a rounding error.
         """
         return np.asarray(STATUS)[np.asarray(self.status)].tolist()
 
@@ -66,14 +68,16 @@ def default_tol(dtype: np.dtype) -> float:
     return 1e-10 if jnp.finfo(dtype).eps < 1e-12 else 1e-5
 
 
-def _certificate(x, residual_norm, status, num_steps=0, smallest=np.inf, scale=np.nan, *, xp=jnp):
-    """The rows of x, NaN where a solve has broken down, and their ``SolveInfo``.
+def _certificate(
+    x, residual_norm, status, num_steps=0, smallest=np.inf, scale=np.nan, *, size, xp=jnp
+):
+    """From x for b / size the solution for b, NaN where that has broken down, and its certificate.
 
-    ``xp`` is NumPy on the host, where nothing is compiled.
+    What overflows is no solution. ``xp`` is NumPy on the host, where nothing is compiled.
     """
+    x, residual_norm = x * size[..., None], residual_norm * size
     finite = xp.isfinite(residual_norm) & xp.all(xp.isfinite(x), axis=-1)
-    broken = (status == DIVERGED) | (status == NON_FINITE)
-    status = xp.where(finite | broken, status, NON_FINITE).astype(np.int32)
+    status = xp.where(finite | (status == DIVERGED), status, NON_FINITE).astype(np.int32)
     fill = lambda value, dtype: xp.broadcast_to(xp.asarray(value, dtype), status.shape)
     info = SolveInfo(
         converged=status == CONVERGED,
@@ -83,7 +87,7 @@ def _certificate(x, residual_norm, status, num_steps=0, smallest=np.inf, scale=n
         scale=fill(scale, x.dtype),
         status=status,
     )
-    return xp.where((finite & ~broken)[..., None], x, xp.asarray(np.nan, x.dtype)), info
+    return xp.where((status < DIVERGED)[..., None], x, xp.asarray(np.nan, x.dtype)), info
 
 
 def _length(x):
@@ -187,21 +191,11 @@ def cg(
         unit, size = _near_one(b)  # a solve is linear in b
         start = None if x0 is None else x0 / size
         found = _cg(A, unit, start, tol, atol / size, maxiter, M, trees.epsilon(tree))
-        return _scaled(*_certificate(*found), size)
+        return _certificate(*found, size=size)
 
     tree = b
     x, info = jax.lax.custom_linear_solve(A, flat, solve, symmetric=True, has_aux=True)
     return trees.unravel(x, b), info
-
-
-def _scaled(x, info, size, *, xp=jnp):
-    """A solution for b / size as that for b; where the product overflows it is no solution."""
-    x = x * size[..., None]
-    finite = xp.all(xp.isfinite(x), axis=-1) | (info.status >= DIVERGED)
-    status = xp.where(finite, info.status, NON_FINITE).astype(np.int32)
-    norms = info.residual_norm * size
-    x = xp.where((finite & (status < DIVERGED))[..., None], x, xp.asarray(np.nan, x.dtype))
-    return x, info._replace(converged=info.converged & finite, residual_norm=norms, status=status)
 
 
 def _flat_system(name, matvec, b, *key):
@@ -318,45 +312,56 @@ def _block_cg(A, b, tol, maxiter):
     """
     eps, s, norms = jnp.finfo(b.dtype).eps, len(b), _length(b)
     target = tol * norms
+    # As in ``cg``: half the tolerance, and never more digits in one cycle than the dtype has.
+    pause = lambda r_norms: jnp.maximum(target / 2, eps * r_norms)
+
+    def search(state, AP):
+        """All x to the minimum over the directions P, unless one has no positive curvature.
+
+        And, in the place of Q, what is left of it: with K the residuals that are carried along.
+        """
+        D = state.P @ AP.T  # positive definite where A is
+        L = jnp.linalg.cholesky(D)
+        solved = jax.scipy.linalg.cho_solve((L, True), jnp.concatenate([state.K.T, AP], axis=1))
+        lengths = jnp.sum(state.P * state.P, axis=1)
+        curvatures = jnp.diagonal(D) / lengths
+        largest = jnp.maximum(state.largest, jnp.max(curvatures))
+        positive = jnp.min(jnp.diagonal(L) ** 2 / lengths) > 10 * eps * largest  # false for NaN
+        num_steps = state.num_steps + (_length(state.K) > state.pause)
+        spent = jnp.max(num_steps) >= maxiter
+        return state._replace(
+            x=jnp.where(positive, state.x + solved[:, :s].T @ state.P, state.x),
+            Q=state.Q - solved[:, s:],
+            status=jnp.where(positive, jnp.where(spent, MAXITER, _RUNNING), INDEFINITE),
+            num_steps=num_steps,
+            smallest=jnp.minimum(state.smallest, jnp.min(curvatures)),
+            largest=largest,
+        )
+
+    def look(state, Ax):
+        """The verdict on each x by its residual, from which a new cycle starts where that helps."""
+        r = b - Ax
+        r_norms = _length(r)
+        better = jnp.any((r_norms > target) & (r_norms < state.seen / 2))  # false for NaN
+        stays = jnp.where(state.status == _RUNNING, STALLED, state.status)
+        status = jnp.where(better & (state.status == _RUNNING), _RUNNING, stays)
+        return state._replace(Q=r, pause=pause(r_norms), seen=r_norms, status=status)
 
     def step(state):
-        x, Q, K, P, pause, seen, looking, status, num_steps, smallest, largest = state
-        image = A(jnp.where(looking, x, P))
-        # Of the directions: D is positive definite where A is, and x moves to the minimum.
-        D = P @ image.T
-        L = jnp.linalg.cholesky(D)
-        solved = jax.scipy.linalg.cho_solve((L, True), jnp.concatenate([K.T, image], axis=1))
-        lengths = jnp.sum(P * P, axis=1)
-        curvatures = jnp.diagonal(D) / lengths
-        smallest = jnp.where(looking, smallest, jnp.minimum(smallest, jnp.min(curvatures)))
-        largest = jnp.where(looking, largest, jnp.maximum(largest, jnp.max(curvatures)))
-        positive = jnp.min(jnp.diagonal(L) ** 2 / lengths) > 10 * eps * largest  # false for NaN
-        x = jnp.where(positive & ~looking, x + solved[:, :s].T @ P, x)
-        # Of x: the residual, from which a new cycle starts where it is still too large.
-        r = b - image
-        r_norms = _length(r)
-        Q, M = _orthonormal(jnp.where(looking, r, Q - solved[:, s:]))
-        num_steps = num_steps + jnp.where(looking, 0, _length(K) > pause)
-        K = jnp.where(looking, M, K @ M)
-        P = Q + jnp.where(looking, 0, M.T) @ P
-        # As in ``cg``: half the tolerance, and never more digits in one cycle than the dtype has.
-        pause = jnp.where(looking, jnp.maximum(target / 2, eps * r_norms), pause)
-        spent = jnp.max(num_steps) >= maxiter
-        moved = jnp.where(positive, jnp.where(spent, MAXITER, _RUNNING), INDEFINITE)
-        better = jnp.any((r_norms > target) & (r_norms < seen / 2))  # false for NaN
-        stays = jnp.where(status == _RUNNING, STALLED, status)
-        looked = jnp.where(better & (status == _RUNNING), _RUNNING, stays)
-        ended = looking & (looked != _RUNNING)
-        status = jnp.where(looking, looked, moved).astype(jnp.int32)
-        done = jnp.all(_length(K) <= pause) | (status != _RUNNING)
-        seen = jnp.where(looking, r_norms, seen)
-        looking = done & ~ended
-        return _BlockSearch(x, Q, K, P, pause, seen, looking, status, num_steps, smallest, largest)
+        image = A(jnp.where(state.looking, state.x, state.P))
+        either = lambda looked, searched: jnp.where(state.looking, looked, searched)
+        new = jax.tree.map(either, look(state, image), search(state, image))
+        Q, M = _orthonormal(new.Q)
+        K, P = either(M, state.K @ M), Q + either(0, M.T) @ state.P
+        pauses = jnp.all(_length(K) <= new.pause) | (new.status != _RUNNING)
+        ended = state.looking & (new.status != _RUNNING)
+        status = new.status.astype(jnp.int32)
+        return new._replace(Q=Q, K=K, P=P, looking=pauses & ~ended, status=status)
 
     zero = jnp.zeros((), b.dtype)
     Q, K = _orthonormal(b)
     start = _BlockSearch(
-        *(jnp.zeros_like(b), Q, K, Q, jnp.maximum(target / 2, eps * norms), norms),
+        *(jnp.zeros_like(b), Q, K, Q, pause(norms), norms),
         *(jnp.all(norms == 0), jnp.int32(_RUNNING), jnp.zeros(s, jnp.int32)),
         *(zero + jnp.inf, zero),
     )
@@ -462,7 +467,7 @@ def _solve_factored(factored, b):
     def solve(A, b):
         b, size = _near_one(b)
         x, residual_norm, met = _refined(factor, jax.vmap(A), b[None])
-        x, info = _scaled(*_certificate(x[0], residual_norm[0], met[0], 0, smallest), size)
+        x, info = _certificate(x[0], residual_norm[0], met[0], 0, smallest, size=size)
         failed = status != CONVERGED  # of the matrix, whatever b is
         verdict = jnp.where(failed, status, info.status).astype(jnp.int32)
         info = info._replace(converged=info.converged & ~failed, status=verdict)
@@ -628,9 +633,9 @@ def _series(sampled, b, *settings):
     """``_lissa`` for one b of any size, with its certificate."""
     b, size = _near_one(b)
     x, residual_norm, *rest, _ = _lissa(sampled, b[None], *settings)
-    known = jnp.where(jnp.isnan(residual_norm), 0, residual_norm)  # unknown is no failure
-    x, info = _certificate(x, known, *rest)
-    x, info = _scaled(x, info._replace(residual_norm=residual_norm), size[None])
+    unknown = jnp.isnan(residual_norm)  # which is no failure
+    x, info = _certificate(x, jnp.where(unknown, 0, residual_norm), *rest, size=size[None])
+    info = info._replace(residual_norm=jnp.where(unknown, jnp.nan, info.residual_norm))
     return x[0], trees.take_rows(info, 0)
 
 
@@ -737,7 +742,7 @@ class Solution(NamedTuple):
 
     x: np.ndarray  # (s, p); NaN where a solve has broken down
     info: SolveInfo  # of each row
-    runs: np.ndarray | None = None  # of LiSSA, each run's x: (num_samples, s, p)
+    runs: np.ndarray | None = None  # of LiSSA with several, each run's x: (s, num_samples, p)
 
 
 def solve_rescaled(solve: Callable, B: np.ndarray) -> Solution:
@@ -747,11 +752,13 @@ def solve_rescaled(solve: Callable, B: np.ndarray) -> Solution:
         solve: a compiled ``setting.solve`` as a function of right-hand sides, (s, p).
         B: right-hand sides, (s, p).
     """
+    if len(B) == 0:
+        nothing = np.zeros(0, B.dtype)
+        return Solution(*_certificate(B, nothing, nothing, size=nothing, xp=np))
     size = _power_of_two(np.abs(B).max(axis=1, initial=0), xp=np)
-    x, *certificate, runs = jax.device_get(solve((B / size[:, None]).astype(B.dtype)))
-    x, info = _certificate(x, *certificate, xp=np)
-    x, info = _scaled(x, info, size, xp=np)
-    return Solution(x, info, None if runs is None else runs * size[:, None])
+    *found, runs = jax.device_get(solve((B / size[:, None]).astype(B.dtype)))
+    x, info = _certificate(*found, size=size, xp=np)
+    return Solution(x, info, None if runs is None else runs * size[:, None, None])
 
 
 class _Setting:
@@ -807,7 +814,7 @@ class CG(_Setting):
         if self.maxiter is not None:
             _arguments.count("maxiter", self.maxiter)
 
-    def rows_at_once(self, p: int) -> int:
+    def solves_at_once(self, p: int) -> int:
         """How many right-hand sides to batch; alone on a CPU, few enough to stay in its cache."""
         if self.block:
             return min(p, 512)
@@ -835,7 +842,7 @@ class Exact(_Setting):
     The factor is kept with the fitted model, for every later call.
     """
 
-    def rows_at_once(self, p: int) -> int:
+    def solves_at_once(self, p: int) -> int:
         """How many right-hand sides to batch: many, as each is a column of one product."""
         return 1024
 
@@ -864,8 +871,8 @@ class LiSSA(_Setting):
     Attributes:
         scale: divisor of the curvature; ``None`` is 1.1 times the largest mini-batch curvature of
             64 sampled ones, found by power iteration and reported in ``info.scale``.
-        recursion_depth: steps of one run; about scale / (l2 + damping) · log(1 / tol) suffice
-            against bias.
+        recursion_depth: steps of one run. Against bias 4.3 scale / (l2 + damping) suffice at the
+            default ``average`` and ``tol``; for others a warning names the number.
         num_samples: independent runs that are averaged; with two or more the scores have a
             standard error.
         batch_size: examples drawn at each step, with replacement.
@@ -888,7 +895,7 @@ class LiSSA(_Setting):
         _arguments.count("batch_size", self.batch_size)
         _arguments.count("seed", self.seed, least=0)
 
-    def rows_at_once(self, p: int) -> int:
+    def solves_at_once(self, p: int) -> int:
         """How many right-hand sides to batch: many, as they share their samples."""
         return 128
 
@@ -903,8 +910,11 @@ class LiSSA(_Setting):
         """``lissa`` for every row of B, certified by products with all data."""
         averaged = jnp.maximum(1, jnp.round(self.average * self.recursion_depth)).astype(int)
         sampled, key = system.minibatch(self.batch_size), jax.random.key(self.seed)
-        depth, runs = self.recursion_depth, self.num_samples
-        return _lissa(sampled, B, key, prepared, depth, runs, averaged, self.tol, system.matvec)
+        depth, num_runs = self.recursion_depth, self.num_samples
+        *found, runs = _lissa(
+            *(sampled, B, key, prepared, depth, num_runs, averaged, self.tol, system.matvec)
+        )
+        return *found, None if num_runs == 1 else jnp.swapaxes(runs, 0, 1)
 
 
 @jax.tree_util.register_dataclass
@@ -942,7 +952,7 @@ class Arnoldi(_Setting):
         if self.num_steps is not None:
             _arguments.count("num_steps", self.num_steps, least=self.rank)
 
-    def rows_at_once(self, p: int) -> int:
+    def solves_at_once(self, p: int) -> int:
         """How many right-hand sides to batch: many, as each is a column of one product."""
         return 1024
 

@@ -14,6 +14,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 
+from course_utils._arguments import configured
+
 PyTree = Any
 
 # --------------------------------------------------------------------------------------
@@ -117,6 +119,7 @@ def unravel(vector: jax.Array, like: PyTree) -> PyTree:
     return jax.tree.unflatten(structure, shaped)
 
 
+@configured
 def dense(
     matvec: Callable[[PyTree], PyTree], like: PyTree, *, batch_size: int | None = None
 ) -> jax.Array:
@@ -140,6 +143,7 @@ def dense(
     return _map_numbers(lambda j: ravel(image(j)), size(like), batch_size).T
 
 
+@configured
 def diagonal(
     matvec: Callable[[PyTree], PyTree], like: PyTree, *, batch_size: int | None = None
 ) -> PyTree:
@@ -155,12 +159,7 @@ def _image_of_unit(matvec, like):
     """j -> the product with the j-th unit vector."""
     check_floating("like", like)
     unit = lambda j: (jnp.arange(size(like)) == j).astype(dtype(like))
-
-    def image(j):
-        with jax.default_matmul_precision("highest"):
-            return matvec(unravel(unit(j), like))
-
-    return image
+    return lambda j: matvec(unravel(unit(j), like))
 
 
 def _map_numbers(f, n, batch_size):
@@ -191,7 +190,8 @@ def num_rows(data: PyTree, name: str = "data") -> int:
     for path, leaf in paths:
         here = name + jax.tree_util.keystr(path)
         if np.ndim(leaf) == 0:
-            hint = "; a list is read as a tree: stack it into an array" if _has_list(data) else ""
+            hint = "; a list is read as a tree: stack it into an array"
+            hint = hint if _has_list(data) else _SINGLE
             raise ValueError(f"{here} is a scalar, expected a leading axis of examples{hint}")
         if n < 0:
             first, n = here, len(leaf)
@@ -394,6 +394,17 @@ def describe_leaf(leaf: ArrayLike | jax.ShapeDtypeStruct) -> str:
     return f"{jnp.result_type(leaf)}[{','.join(map(str, jnp.shape(leaf)))}]"
 
 
+_SINGLE = "; a single example x is x[None]"
+
+
+def _described(tree):
+    """Structure and type in a few characters: ``PyTreeDef([*, *]), a list``."""
+    structure = str(jax.tree.structure(tree))
+    if len(structure) > 80:
+        structure = structure[:75] + " ...)"
+    return f"{structure}, {'an array' if hasattr(tree, 'shape') else f'a {type(tree).__name__}'}"
+
+
 def check_floating(name: str, x: PyTree) -> None:
     """Raise ``ValueError``, naming the leaf, unless all leaves of ``x`` are real floating-point."""
     leaves = jax.tree_util.tree_leaves_with_path(x)
@@ -413,7 +424,10 @@ def check_like(name: str, x: PyTree, like_name: str, like: PyTree, *, skip_axes:
     got: Any = jax.tree.structure(x)
     expected: Any = jax.tree.structure(like)
     if got != expected:
-        raise ValueError(f"{name} must match {like_name}: got {got}, expected {expected}")
+        raise ValueError(
+            f"{name} must match {like_name}: got {_described(x)}, expected {_described(like)}: "
+            f"arrange its arrays as those of {like_name}"
+        )
     spec = lambda leaf: jax.ShapeDtypeStruct(jnp.shape(leaf)[skip_axes:], jnp.result_type(leaf))
     pairs = zip(jax.tree_util.tree_leaves_with_path(x), jax.tree.leaves(like))
     for (path, leaf), other in pairs:
@@ -421,8 +435,10 @@ def check_like(name: str, x: PyTree, like_name: str, like: PyTree, *, skip_axes:
         if got != expected:
             here = jax.tree_util.keystr(path)
             per = " per example" if skip_axes else ""
+            hint = _SINGLE if skip_axes and describe_leaf(leaf) == expected else ""
             raise ValueError(
-                f"{name} must match {like_name}: {name}{here} is {got}{per}, expected {expected}"
+                f"{name} must match {like_name}: {name}{here} is {got}{per}, expected "
+                f"{expected}{hint}"
             )
 
 

@@ -273,7 +273,7 @@ MUTANTS = [
     Mutant(
         "block never looks",
         "solvers.py",
-        "better = jnp.any((r_norms > target) & (r_norms < seen / 2))",
+        "better = jnp.any((r_norms > target) & (r_norms < state.seen / 2))",
         "better = jnp.any(r_norms > target)",
         "the block form never says that rounding has stopped it",
         "test_block_cg.py -k below_rounding",
@@ -281,8 +281,8 @@ MUTANTS = [
     Mutant(
         "block without conjugacy",
         "solvers.py",
-        "P = Q + jnp.where(looking, 0, M.T) @ P",
-        "P = Q",
+        "Q + either(0, M.T) @ state.P",
+        "Q",
         "directions of the block are residuals: steepest descent",
         "test_block_cg.py -k p_over_s_steps",
     ),
@@ -440,6 +440,30 @@ MUTANTS = [
         "the corrected refit of the mean keeps the l2 of the point that left",
         "test_influence_functions.py -k corrected_number_is_the_exact",
     ),
+    Mutant(
+        "constants unnamed",
+        "_fingerprint.py",
+        "            for constant in value.consts:\n                add_constant(digest, constant)",
+        "            pass",
+        "a loss that holds another array has the same name",
+        "test_fitted_model.py -k changed_in_place",
+    ),
+    Mutant(
+        "numbers unnamed",
+        "_fingerprint.py",
+        "                    add_constant(digest, x.val)",
+        "                    pass",
+        "a global number that has changed is ignored",
+        "test_fitted_model.py -k changed_global",
+    ),
+    Mutant(
+        "arguments crossed",
+        "_fingerprint.py",
+        'digest.update(b"%d " % number[x])',
+        "pass",
+        "what goes into an operation is no part of its name",
+        "test_fitted_model.py -k same_operations",
+    ),
     # influence
     Mutant(
         "sign of a score",
@@ -492,8 +516,8 @@ MUTANTS = [
     Mutant(
         "second order subtracted",
         "influence_functions.py",
-        "moves = moves + more",
-        "moves = moves - more",
+        "return first + second",
+        "return first - second",
         "the second term of a group's move has the wrong sign",
         "test_groups.py -k formulas",
     ),
@@ -532,8 +556,8 @@ MUTANTS = [
     Mutant(
         "noise without a root",
         "influence_functions.py",
-        "of_runs.std(axis=0, ddof=1) / num_runs**0.5",
-        "of_runs.std(axis=0, ddof=1)",
+        "of_runs.std(axis=1, ddof=1) / num_runs**0.5",
+        "of_runs.std(axis=1, ddof=1)",
         "the standard error is that of one run and not of their mean",
         "test_influence_functions.py -k spread_of_many_seeds",
     ),
@@ -546,10 +570,18 @@ MUTANTS = [
         "test_influence_functions.py -k candidates_are_scored",
     ),
     Mutant(
+        "advice by the end of a run",
+        "_solver_warnings.py",
+        "return kept ** (depth - averaged + 2.0) * total / averaged",
+        "return kept ** (depth + 1.0)",
+        "the depth that is advised forgets that early iterates are averaged",
+        "test_influence_functions.py -k bias_that_lissa",
+    ),
+    Mutant(
         "sweep of one damping",
         "influence_functions.py",
-        "shifted = values + damping",
-        "shifted = values + dampings[0]",
+        "@ vectors / (values + dampings[k])",
+        "@ vectors / (values + dampings[0])",
         "every damping of a sweep is the first one",
         "test_influence_functions.py -k sweep_of_dampings",
     ),
@@ -573,10 +605,10 @@ MUTANTS = [
     Mutant(
         "NaN ranked",
         "influence_result.py",
-        "-1 if np.isnan(scores).any() else _smallest(sign * scores, k)",
-        "_smallest(sign * scores, k)",
-        "rows of NaN get a ranking",
-        "test_influence_result.py -k row_of_nan",
+        "known = np.flatnonzero(~np.isnan(scores))",
+        "known = np.arange(n)",
+        "points without a score get a place in the ranking",
+        "test_influence_result.py -k of_nan_is_not_ranked",
     ),
     Mutant(
         "benefit ranked as a loss",
@@ -699,6 +731,15 @@ MUTANTS = [
         "penalised = lambda theta: risk(theta)",
         "refits have no penalty",
         "test_retraining.py -k closed_form",
+    ),
+    # models
+    Mutant(
+        "any label a class",
+        "models.py",
+        "return jnp.where(is_class, 1.0, jnp.nan) *",
+        "return 1.0 *",
+        "a label that is no class counts as the nearest one",
+        "test_models.py -k no_class",
     ),
     # teaching
     Mutant(

@@ -175,7 +175,7 @@ def test_what_the_block_leaves_is_solved_again_one_by_one():
 def test_more_right_hand_sides_than_params_are_solved_in_blocks():
     train, test = two_moons(60, 0), two_moons(20, 1)  # 20 of 6 numbers
     fit = FittedModel(LOSS, fitted(train, 0.1), train, l2=0.1)
-    assert CG().rows_at_once(fit.p) == 6
+    assert CG().solves_at_once(fit.p) == 6
     exact = influence(fit, test, solver=Exact()).scores
     found = influence(fit, test)
     assert np.abs(found.scores - exact).max() < 1e-8 * np.abs(exact).max()

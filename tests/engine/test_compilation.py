@@ -78,6 +78,7 @@ def test_other_tolerances_depths_and_seeds_are_numbers_of_one_program(programs):
     for one, other in [
         (CG(tol=1e-3, maxiter=9), CG(tol=1e-2, maxiter=8)),
         (LiSSA(scale=2.0, tol=1.0), LiSSA(scale=3.0, recursion_depth=200, seed=1, tol=0.9)),
+        (LiSSA(tol=1.0), LiSSA(tol=0.9, average=0.0)),
     ]:
         influence(fit, TEST, solver=one)
         programs.clear()

@@ -104,6 +104,12 @@ SIGNATURES = {
 }
 
 
+def test_a_question_knows_every_option_of_the_model():
+    options = inspect.signature(FittedModel).parameters.values()
+    keywords = {option.name for option in options if option.kind is option.KEYWORD_ONLY}
+    assert _arguments._OF_THE_MODEL == keywords
+
+
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_arguments_have_the_names_and_the_order_that_notebooks_rely_on(name):
     """What stands before ``*`` stands there in this order; options may be joined by others."""

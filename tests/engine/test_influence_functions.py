@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -48,6 +49,7 @@ from course_utils import (
     Exact,
     FittedModel,
     LiSSA,
+    _solver_warnings,
     compose,
     damping_sweep,
     grad_z,
@@ -265,6 +267,40 @@ def test_a_refit_that_nothing_determines_is_nan_and_named():
     assert np.isnan(own).tolist() == [False, False, False, True] and again == words
 
 
+def test_corrected_scores_solve_for_training_points_alone_and_certify_those(monkeypatch):
+    solve, asked = FittedModel.solve, []
+    counted = lambda fit, B, *args: asked.append(len(B)) or solve(fit, B, *args)
+    monkeypatch.setattr(FittedModel, "solve", counted)
+    result = influence(ridge(), (RXT, RYT), corrected=True, solver=Exact())
+    assert asked == [2 * 30]  # the gradient and the output of each training point
+    assert result.info.describe() == ["converged"] * 30 and result.scores.shape == (5, 30)
+    assert result.s_test is None and result.standard_error is None
+
+
+def test_an_indefinite_matrix_is_told_once_where_scores_are_corrected():
+    loss = compose(
+        lambda p, x: jnp.stack([p["a"], p["b"]]) * x,
+        lambda z, y: 0.5 * z[0] ** 2 - 0.25 * z[1] ** 2 + y @ z,
+    )
+    fit = FittedModel(loss, SADDLE, (np.ones((4, 2)), PULLS))
+    ask = lambda: influence(fit, (np.ones((2, 2)), PULLS[:2]), corrected=True)
+    result, words = only_warning(ask, __file__)
+    assert words.startswith("training points 0, 1, 2, 3: the matrix is not positive definite")
+    assert "their columns are NaN" in words and np.isnan(result.scores).all()
+    assert result.info.describe() == ["indefinite"] * 4
+    assert (result.helpful(2) == -1).all()
+
+
+def test_a_column_that_is_not_known_leaves_the_others_their_ranks():
+    A, y = np.array([[1.0, 0], [2, 0], [3, 0], [0, 1]]), np.array([1.0, 2.5, 2.8, 7])
+    fit = FittedModel(SQUARED, np.linalg.lstsq(A, y, rcond=None)[0], (A, y))
+    result, words = only_warning(lambda: influence(fit, (A, y), corrected=True), __file__)
+    assert words.startswith("training points 3: ") and words.endswith("their columns are NaN")
+    assert np.isnan(result.scores[:, 3]).all() and np.isfinite(result.scores[:, :3]).all()
+    for t, scores in enumerate(result.scores):
+        assert result.helpful(4)[t].tolist() == [*np.argsort(-scores[:3], kind="stable"), -1]
+
+
 def test_the_correction_needs_a_composed_loss_and_training_points():
     for call in (
         lambda: influence(fitted(), (XT, YT), corrected=True),
@@ -406,9 +442,25 @@ def test_a_sweep_of_dampings_is_one_influence_for_each(removal, batch_size):
     assert_agree(margin, with_bias(XT) @ np.linalg.solve(H + 0.1 * np.eye(4), g.T) / 40, 1e-9)
 
 
-def test_a_sweep_is_nan_where_the_damping_is_too_small():
-    got = damping_sweep(FittedModel(saddle, SADDLE, PULLS), PULLS[:3], [0.4, 0.5, 0.6])
-    assert np.isnan(got[:2]).all() and np.isfinite(got[2]).all()
+def test_a_sweep_says_which_dampings_are_too_small_and_one_that_suffices():
+    ask = lambda *dampings: damping_sweep(saddle_fit(), PULLS[:3], dampings)
+    got, words = only_warning(lambda: ask(0.4, 0.6, 0.5), __file__)
+    assert np.isnan(got[[0, 2]]).all() and np.isfinite(got[1]).all()
+    assert words == (
+        "dampings 0.4, 0.5: the matrix is not positive definite (the smallest eigenvalue of H is "
+        "-0.5), and their scores are NaN; a damping of 0.53 cures it"
+    )
+    assert np.isfinite(ask(0.53)).all()
+    twin = np.c_[X, X[:, 0]]  # two equal columns and no penalty: a singular matrix
+    fit = FittedModel(COMPOSED, as_params(np.r_[newton(X, Y, 0.0), 0.0]), (twin, Y))
+    ask = lambda damping: damping_sweep(fit, (np.c_[XT, XT[:, 0]], YT), [damping])
+    got, words = only_warning(lambda: ask(0.0), __file__)
+    assert np.isnan(got).all() and words.startswith("dampings 0.0: the matrix is not positive def")
+    cure = r"a damping of (\S+) cures it$"  # and the Gauss-Newton matrix is singular too
+    assert np.isfinite(ask(float(re.search(cure, words)[1]))).all()
+
+
+def test_dampings_of_a_sweep_that_cannot_be_are_refused():
     for dampings, words in (
         ([-0.1], "a damping must be finite and at least 0, got -0.1"),
         (0.1, r"dampings must be numbers of shape \(k,\), got shape \(\)"),
@@ -419,11 +471,11 @@ def test_a_sweep_is_nan_where_the_damping_is_too_small():
 
 def test_many_test_points_in_several_blocks_are_the_same_as_a_few(monkeypatch):
     expected = influence(fitted(), (X[:39], Y[:39])).scores
-    monkeypatch.setattr(CG, "rows_at_once", lambda self, p: 4)  # 9 blocks of 4 and one of 3
+    monkeypatch.setattr(CG, "solves_at_once", lambda self, p: 4)  # 9 blocks of 4 and one of 3
     assert_agree(influence(fitted(), (X[:39], Y[:39])).scores, expected, 1e-9)
     fit = FittedModel(loss_fn, as_params(newton(X[:39], Y[:39], L2)), (X[:39], Y[:39]), l2=L2)
     blocks = self_influence(fit)
-    monkeypatch.setattr(CG, "rows_at_once", lambda self, p: 100)
+    monkeypatch.setattr(CG, "solves_at_once", lambda self, p: 100)
     assert_agree(blocks, self_influence(fit), 1e-9)
 
 
@@ -498,6 +550,11 @@ def test_an_option_that_is_not_used_is_a_type_error_that_names_it():
     ):
         with pytest.raises(TypeError, match=f"unexpected keyword argument {words}"):
             call()
+    for option in ("l2", "damping", "removal", "curvature", "select", "batch_size", "mesh"):
+        for call in (lambda **o: influence(fitted(), (XT, YT), **o), partial(grad_z, fitted())):
+            words = rf"'{option}': it is an option of the fit, FittedModel\(.*, {option}=...\)$"
+            with pytest.raises(TypeError, match=words):
+                call(**{option: None})
     with pytest.raises(TypeError, match="the first argument is the fitted model, .* got function"):
         influence(loss_fn, (XT, YT))
 
@@ -734,26 +791,23 @@ def test_the_advised_scale_cures_also_where_outliers_are_rare():
         assert np.isfinite(ask(scale=1.01 * advised).scores).all()
 
 
-def test_another_setting_of_the_same_kind_compiles_nothing():
-    ask = lambda solver: influence(fitted(), (XT, YT), solver=solver)
-    groups = (
-        [
-            LiSSA(tol=0.99, **o)
-            for o in ({}, dict(recursion_depth=300), dict(seed=3), dict(average=0.0))
-        ],
-        [LiSSA(tol=0.99, scale=scale, recursion_depth=77) for scale in (20.0, 30.0)],
-        [CG(tol=1e-8, maxiter=40), CG(tol=1e-7, maxiter=50)],
-    )
-    compiled = []
-    jax.monitoring.register_event_duration_secs_listener(
-        lambda event, *_, **__: compiled.append(event) if "backend_compile" in event else None
-    )
-    for first, *others in groups:
-        ask(first)
-        compiled.clear()
-        for solver in others:
-            ask(solver)
-        assert not compiled, solver
+@pytest.mark.parametrize("average", [0.0, 0.3, 0.5, 1.0])
+def test_the_bias_that_lissa_is_told_of_is_that_of_its_recursion(average):
+    h, one = 0.01, jnp.ones(1)
+    for depth in (1, 7, 300):
+        x, _ = cu.lissa(lambda v: h * v, one, scale=1.0, recursion_depth=depth, average=average)
+        told = _solver_warnings._bias_of_lissa(1 - h, average, depth)
+        np.testing.assert_allclose(1 - h * x[0], told, rtol=1e-9)
+
+
+def test_the_depth_of_the_docstring_suffices_at_the_defaults_and_nine_tenths_of_it_do_not():
+    default = LiSSA()
+    for h in (1e-2, 1e-4):
+        bias = lambda depth: _solver_warnings._bias_of_lissa(1 - h, default.average, depth / h)
+        assert bias(4.3) < default.tol / 2 < bias(0.9 * 4.3)
+    assert [_solver_warnings._in_two_digits(x) for x in (3, 41.0, 3393, 3401, 100)] == [
+        *("3", "41", "3,400", "3,500", "100")
+    ]
 
 
 # --------------------------------------------------------------------------------------
@@ -770,6 +824,7 @@ def test_arnoldi_inverts_on_the_steepest_directions_and_certifies_the_rest():
     gap = np.linalg.norm(G_TEST - np.asarray(trees.ravel_rows(result.s_test)) @ H, axis=1)
     np.testing.assert_allclose(result.info.residual_norm, gap, rtol=1e-6)
     assert not result.info.converged.any() and "raise rank" in words
+    assert "not converged (a rank of 2 leaves directions out), with a relative residual" in words
     assert "their rows are kept" in words and np.isfinite(result.scores).all()
 
 
@@ -790,39 +845,58 @@ def test_settings_of_arnoldi_that_cannot_be_are_refused():
 # The way from a call to a number
 # --------------------------------------------------------------------------------------
 
-COMPUTING = {"influence_functions.py", "fitted_model.py", "solvers.py"}
-OTHERS = {  # refusals, arithmetic of trees, decorators, and what is returned
-    "trees.py": None,
-    "_arguments.py": None,
-    "_compiled.py": None,
-    "sharding.py": {"gathered"},
-    "curvature.py": {"as_scalar", "as_scalar.<locals>.checked", "Composition.__call__"},
-    "_solver_warnings.py": {"report"},
-    "influence_result.py": None,
+# Every named function that one call enters, with all that it traces; the numbers are made by 32.
+ARITHMETIC = {
+    "influence_functions.py": "influence slopes_of solve_all",
+    "fitted_model.py": """gradients _gradients loss of_theta params unflatten l2_gradient
+        solve _solved_on_device hessian_product curvature_of block_size
+        inner_products _products as_params""",
+    "curvature.py": "weighted_curvature hvp_operator",
+    "solvers.py": """solve_rescaled _power_of_two _certificate
+        CG.solve _block_cg search look step _orthonormal _length""",
+    "influence_functions.py, of failures": "one_verdict blanked",
+}
+CHECKS = {
+    "influence_functions.py": "check_arguments check_fit checked_examples",
+    "fitted_model.py": "check_unchanged",
+    "curvature.py": "as_scalar checked",
+    "solvers.py": "__post_init__ check default_tol",
+}
+THE_REST = {  # the split of work into blocks, what JAX asks of a pytree, words
+    "influence_functions.py": "_in_blocks bar convention",
+    "fitted_model.py": "tree_flatten tree_unflatten",
+    "curvature.py": "__call__",  # of a composed loss
+    "solvers.py": "solves_at_once",
+}
+OTHER_FILES = {  # refusals, a name for the loss, operations on trees, decorators, words
+    *("_arguments.py", "_fingerprint.py", "_compiled.py", "_solver_warnings.py"),
+    *("trees.py", "sharding.py"),
 }
 
 
-@pytest.mark.parametrize("loss", [loss_fn, COMPOSED], ids=["plain", "composed"])
-def test_a_score_is_computed_in_three_files_and_some_fifty_functions(loss):
-    """Every named function of the package that one call enters, with all that it traces."""
-    fit, here = FittedModel(loss, PARAMS, (X, Y), l2=L2), str(Path(cu.__file__).parent)
-    jax.clear_caches()
-    entered = set()
+def test_a_score_is_made_by_32_functions_in_four_files_and_16_check_divide_and_word_it():
+    here, entered = str(Path(cu.__file__).parent), set()
 
     def look(frame, event, _):
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(here):
-            entered.add((Path(code.co_filename).name, code.co_qualname))
+            entered.add((Path(code.co_filename).name, code.co_qualname.split(".")[-1]))
 
-    sys.setprofile(look)
-    try:
-        influence(fit, (XT, YT))
-    finally:
-        sys.setprofile(None)
-    named = {(file, name) for file, name in entered if "<" not in name.split(".")[-1]}
-    assert {file for file, _ in named} <= COMPUTING | set(OTHERS)
-    for file, name in named:
-        allowed = OTHERS.get(file)
-        assert allowed is None or name in allowed, (file, name)
-    computing = sorted(name for file, name in named if file in COMPUTING)
-    assert 20 < len(computing) <= 55, computing
+    for loss in (loss_fn, COMPOSED):
+        fit = FittedModel(loss, PARAMS, (X, Y), l2=L2)
+        jax.clear_caches()
+        sys.setprofile(look)
+        try:
+            influence(fit, (XT, YT))
+        finally:
+            sys.setprofile(None)
+    route = {
+        (file.split(",")[0], name.split(".")[-1])
+        for part in (ARITHMETIC, CHECKS, THE_REST)
+        for file, names in part.items()
+        for name in names.split()
+    }
+    named = {(file, name) for file, name in entered if "<" not in name}
+    assert {(file, name) for file, name in named if file not in OTHER_FILES} == route
+    count = lambda part: sum(len(names.split()) for names in part.values())
+    assert (count(ARITHMETIC), count(CHECKS) + count(THE_REST)) == (32, 16)

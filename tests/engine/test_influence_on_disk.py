@@ -73,7 +73,7 @@ def test_scores_on_disk_are_the_scores_and_are_read_the_second_time(whole, monke
     assert first.s_test is None and np.isfinite(first.seconds).all()
     assert first.convention == plain.convention and first.measure == "loss"
     assert [path.name for path in blocks_of(folder)] == [f"00000{b}.npz" for b in range(3)]
-    monkeypatch.setattr(influence_functions, "solve_rows", None)  # nothing can be solved,
+    monkeypatch.setattr(influence_functions, "solve_all", None)  # nothing can be solved,
     monkeypatch.setattr(on_disk, "write_whole", None)  # and nothing written
     second = kept(folder)
     assert isinstance(second.scores, np.memmap) and not second.scores.flags.writeable
@@ -87,7 +87,7 @@ def test_scores_on_disk_are_the_scores_and_are_read_the_second_time(whole, monke
 
 def test_a_killed_run_resumes_and_ends_with_the_same_bytes(tmp_path, whole, monkeypatch):
     """T11, with an interrupt between blocks."""
-    solve, calls = influence_functions.solve_rows, []
+    solve, calls = influence_functions.solve_all, []
 
     def stops(*args, **options):
         calls.append(1)
@@ -95,7 +95,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bytes(tmp_path, whole, monk
             raise KeyboardInterrupt
         return solve(*args, **options)
 
-    monkeypatch.setattr(influence_functions, "solve_rows", stops)
+    monkeypatch.setattr(influence_functions, "solve_all", stops)
     with pytest.raises(KeyboardInterrupt):
         kept(tmp_path)
     assert len(blocks_of(tmp_path)) == 1

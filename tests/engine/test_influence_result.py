@@ -50,10 +50,14 @@ def test_rankings_are_integers_with_ties_by_index_and_k_capped_at_n():
         result.helpful(-1)
 
 
-def test_a_row_of_nan_has_no_ranking():
-    result = result_with([[np.nan, np.nan], [1, 2]])
-    np.testing.assert_array_equal(result.helpful(1), [[-1], [1]])
-    np.testing.assert_array_equal(result.harmful(1), [[-1], [0]])
+def test_a_score_of_nan_is_not_ranked_and_the_others_are():
+    nan = np.nan
+    result = result_with([[nan] * 4, [1, 2, 0, 2], [nan, 2, 3, nan], [-np.inf, nan, 0, np.inf]])
+    helpful = [[-1, -1, -1], [1, 3, 0], [2, 1, -1], [3, 2, 0]]
+    harmful = [[-1, -1, -1], [2, 0, 1], [1, 2, -1], [0, 2, 3]]
+    for k in (3, 1, 2):
+        np.testing.assert_array_equal(result.helpful(k), np.array(helpful)[:, :k])
+        np.testing.assert_array_equal(result.harmful(k), np.array(harmful)[:, :k])
 
 
 def refit_without(i, removal):
@@ -186,17 +190,19 @@ def test_json_of_a_measure_that_nobody_has_named_is_refused(tmp_path):
 
 
 def test_json_of_a_failed_row_and_of_float32_is_valid(tmp_path):
-    table = np.array([[1.5, -2.5], [np.nan, np.nan]], np.float32)
-    result_with(table).to_json(tmp_path / "a", labels=["ä", "b"])
+    table = np.array([[1.5, -2.5], [np.nan, np.nan], [np.nan, 1.0]], np.float32)
+    result_with(table).to_json(tmp_path / "a", labels=["ä", "b", "c"])
     points = json.loads((tmp_path / "a").read_text("utf-8"))["test_points"]
     assert points["0"]["influence"] == [1.5, -2.5] and points["0"]["label"] == "ä"
     assert points["1"]["influence"] == [None, None]
     assert points["1"]["helpful"] == points["1"]["harmful"] == []
-    for labels in ([1, 2, 3], "ab", 3):
-        with pytest.raises(ValueError, match="labels must be 2 numbers or words, one per test"):
+    assert points["2"]["influence"] == [None, 1.0]
+    assert points["2"]["helpful"] == points["2"]["harmful"] == [1]
+    for labels in ([1, 2], "abc", 3):
+        with pytest.raises(ValueError, match="labels must be 3 numbers or words, one per test"):
             result_with(table).to_json(tmp_path / "b", labels=labels)
     with pytest.raises(ValueError, match=r"labels\[1\] must be a finite number or a word, got nan"):
-        result_with(table).to_json(tmp_path / "b", labels=[1.0, np.nan])
+        result_with(table).to_json(tmp_path / "b", labels=[1.0, np.nan, 2])
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         result_with(table).to_json(tmp_path / "none" / "b")
     result_with([[np.inf, 1.0]]).to_json(tmp_path / "c", labels=np.array(["x"]))

@@ -401,9 +401,9 @@ def test_the_setting_lissa_is_the_function_of_every_row_with_shared_samples():
     _, alone = solvers.lissa(sampled(3), rows[0], key=jax.random.key(0), recursion_depth=1)
     np.testing.assert_allclose(found.info.scale, alone.scale, rtol=1e-12)  # of the same 64 batches
     np.testing.assert_allclose(found.info.residual_norm[3], single.residual_norm, rtol=1e-9)
-    assert found.runs.shape == (2, 4, 5)
-    np.testing.assert_allclose(found.runs.mean(axis=0), found.x, rtol=1e-12)
-    assert np.abs(found.runs[0] - found.runs[1]).max() > 1e-3  # of other samples
+    assert found.runs.shape == (4, 2, 5)
+    np.testing.assert_allclose(found.runs.mean(axis=1), found.x, rtol=1e-12)
+    assert np.abs(found.runs[:, 0] - found.runs[:, 1]).max() > 1e-3  # of other samples
 
 
 def test_arnoldi_solves_in_the_steepest_directions_alone_and_tells_what_it_lost():

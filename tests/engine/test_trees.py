@@ -120,7 +120,9 @@ def test_rows_that_disagree_are_refused_with_both_lengths():
         trees.num_rows((np.zeros((4, 2)), np.zeros(5)), "train")
     with pytest.raises(ValueError, match="train has no arrays"):
         trees.num_rows((), "train")
-    with pytest.raises(ValueError, match=r"train\[1\] is a scalar, expected .* of examples$"):
+    with pytest.raises(
+        ValueError, match=r"train\[1\] is a scalar, expected .*; a single example x is x\[None\]$"
+    ):
         trees.num_rows((np.zeros((4, 2)), 1.0), "train")
     for listed in ([[1.0, 2.0], [3.0, 4.0]], (np.zeros(2), [0, 1]), {"x": [[1.0], [2.0]]}):
         with pytest.raises(ValueError, match="a list is read as a tree: stack it into an array"):
