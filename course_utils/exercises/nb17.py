@@ -119,21 +119,34 @@ OF_JAX = (
 )
 
 
+@jax.jit  # compiled as one, or the cases would take seconds
 def line(theta, X):
     return X * theta  # (n, 1)
 
 
+@jax.jit
 def half_squares(z, y):
     return 0.5 * jnp.sum((z - y) ** 2, axis=1)
 
 
+@jax.jit
 def softmax_net(theta, X):
     """A network with 3 inputs, 2 hidden units and 3 outputs: 12 weights."""
     return jnp.tanh(X @ theta[:6].reshape(3, 2)) @ theta[6:].reshape(2, 3)
 
 
+@jax.jit
 def cross_entropies(z, y):
     return jax.nn.logsumexp(z, axis=1) - z[jnp.arange(len(y)), y]
+
+
+@jax.jit
+def softmax_reference(theta, theta_s, j, X, y, strength):
+    """Q_j from relative entropies, in place of losses and tangents."""
+    z, z_s = softmax_net(theta, X), softmax_net(theta_s, X)
+    D = bregman(z, z_s, y)
+    near = 0.5 * strength * jnp.sum((theta - theta_s) ** 2)
+    return jnp.mean(D) - cross_entropies(z, y)[j] / len(y) + near
 
 
 def softmax_problem(seed, n=5):
@@ -174,29 +187,45 @@ def pbrf_by_hand(f):
     expect(got, 4.25, "In the example with j = 1 Q is 4.25.", form=NUMBER)
 
 
+@jax.jit
+def softmax_slips(theta, theta_s, j, X, y, strength):
+    """Q_j with other divergences: exchanged, to second order, and of squared errors."""
+    z, z_s = softmax_net(theta, X), softmax_net(theta_s, X)
+    near = 0.5 * strength * jnp.sum((theta - theta_s) ** 2)
+    rest = near - cross_entropies(z, y)[j] / len(y)
+    shares, gap = jax.nn.softmax(z_s), z - z_s
+    curved = jnp.sum(shares * gap**2, axis=1) - jnp.sum(shares * gap, axis=1) ** 2
+    each = bregman(z_s, z, y), curved / 2, jnp.sum(gap**2, axis=1) / 2
+    return [jnp.mean(D) + rest for D in each]
+
+
 @case("17.2")
 def pbrf_with_cross_entropy(f):
     X, y, theta_s, theta = softmax_problem(173)
-    z, z_s = softmax_net(theta, X), softmax_net(theta_s, X)
-    rest = -cross_entropies(z, y)[2] / 5 + 0.2 * jnp.sum((theta - theta_s) ** 2)
-    shares = jax.nn.softmax(z_s)
-    curved = jnp.sum(shares * (z - z_s) ** 2, axis=1) - jnp.sum(shares * (z - z_s), axis=1) ** 2
-    slips = {
+    hints = (
         "The divergence goes from theta_s to theta: its slope is taken at z_s, not at z. (For "
-        "squared errors the two agree.)": jnp.mean(bregman(z_s, z, y)) + rest,
-        "That is D to second order; the exact one is asked for.": jnp.mean(curved) / 2 + rest,
-        "That is D for squared errors; `losses` may be others.": (
-            jnp.mean(jnp.sum((z - z_s) ** 2, axis=1)) / 2 + rest
-        ),
-    }
+        "squared errors the two agree.)",
+        "That is D to second order; the exact one is asked for.",
+        "That is D for squared errors; `losses` may be others.",
+    )
+    slips = dict(zip(hints, softmax_slips(theta, theta_s, 2, X, y, 0.4)))
     got = f(theta, theta_s, 2, softmax_net, cross_entropies, X, y, 0.4)
-    right = jnp.mean(bregman(z, z_s, y)) + rest
+    right = softmax_reference(theta, theta_s, 2, X, y, 0.4)
     expect(got, right, "Wrong for a network with cross-entropy.", slips, form=NUMBER)
 
 
-def slope_of(f, theta, *rest):
+def slope_of(f, *rest):
+    """The function's derivative by theta, compiled."""
+
+    def value(theta):
+        return jnp.asarray(f(theta, *rest)).reshape(())
+
+    return jax.jit(jax.grad(value))
+
+
+def called_in_jax(slope, theta):
     try:
-        return jax.grad(lambda theta: jnp.asarray(f(theta, *rest)).reshape(()))(theta)
+        return slope(theta)
     except (jax.errors.JAXTypeError, TypeError) as error:
         raise AssertionError(OF_JAX) from error
 
@@ -204,39 +233,39 @@ def slope_of(f, theta, *rest):
 @case("17.2")
 def pbrf_has_a_derivative(f):
     X, y, theta_s, theta = softmax_problem(174)
-    rest = (theta_s, 1, softmax_net, cross_entropies, X, y, 0.4)
-
-    def right(theta):
-        z, z_s = softmax_net(theta, X), softmax_net(theta_s, X)
-        near = 0.2 * jnp.sum((theta - theta_s) ** 2)
-        return jnp.mean(bregman(z, z_s, y)) - cross_entropies(z, y)[1] / 5 + near
-
+    slope = slope_of(f, theta_s, 1, softmax_net, cross_entropies, X, y, 0.4)
     says = "Its value is right, its derivative by theta is not: is something cut off from theta?"
-    expect(slope_of(f, theta, *rest), jax.grad(right)(theta), says)
+    right = jax.jit(jax.grad(softmax_reference))(theta, theta_s, 1, X, y, 0.4)
+    expect(called_in_jax(slope, theta), right, says)
+
+
+@jax.jit
+def gauss_newton_reference(theta_s, j, X, y, strength):
+    """Gradient and Hessian that Q_j should have at theta_s, and its value."""
+    n, p = len(y), len(theta_s)
+    loss_j = lambda theta: cross_entropies(softmax_net(theta, X), y)[j]
+    J = jax.jacobian(softmax_net)(theta_s, X)
+    shares = jax.nn.softmax(softmax_net(theta_s, X))
+    each = jax.vmap(jnp.diag)(shares) - shares[:, :, None] * shares[:, None]
+    G = jnp.einsum("nap,nab,nbq->pq", J, each, J) / n
+    H = G + strength * jnp.eye(p) - jax.hessian(loss_j)(theta_s) / n
+    return -loss_j(theta_s) / n, -jax.grad(loss_j)(theta_s) / n, H
 
 
 @case("17.2", hidden=True)
 def pbrf_begins_with_the_gradient_and_the_gauss_newton_matrix(f):
-    n, strength = 6, 0.7
-    X, y, theta_s, _ = softmax_problem(175, n)
-    for j in (0, 4):
-        rest = (theta_s, j, softmax_net, cross_entropies, X, y, strength)
-        loss_j = lambda theta, j=j: cross_entropies(softmax_net(theta, X), y)[j]
-        expect(f(theta_s, *rest), -loss_j(theta_s) / n, "At theta_s Q is minus the loss of j by n.")
-        slope = slope_of(f, theta_s, *rest)
-        assert np.isfinite(slope).all(), (
-            "At theta_s its derivative is not finite: a norm has none at 0; sum the squares."
-        )
-        says = "At theta_s its gradient should be minus that of the loss of j, by n."
-        expect(slope, -jax.grad(loss_j)(theta_s) / n, says)
-        J = jax.jacobian(softmax_net)(theta_s, X)
-        shares = jax.nn.softmax(softmax_net(theta_s, X))
-        each = jax.vmap(jnp.diag)(shares) - shares[:, :, None] * shares[:, None]
-        G = jnp.einsum("nap,nab,nbq->pq", J, each, J) / n
-        right = G + strength * jnp.eye(12) - jax.hessian(loss_j)(theta_s) / n
-        got = jax.jacfwd(lambda theta, rest=rest: slope_of(f, theta, *rest))(theta_s)
-        says = "At theta_s its Hessian is not G + strength I less that of the loss of j by n."
-        expect(got, right, says)
+    X, y, theta_s, _ = softmax_problem(175, 6)
+    rest = (theta_s, 4, softmax_net, cross_entropies, X, y, 0.7)
+    value, gradient, H = gauss_newton_reference(theta_s, 4, X, y, 0.7)
+    expect(f(theta_s, *rest), value, "At theta_s Q is minus the loss of j by n.")
+    slope = slope_of(f, *rest)
+    got = called_in_jax(slope, theta_s)
+    assert np.isfinite(got).all(), (
+        "At theta_s its derivative is not finite: a norm has none at 0; sum the squares."
+    )
+    expect(got, gradient, "At theta_s its gradient should be minus that of the loss of j, by n.")
+    says = "At theta_s its Hessian is not G + strength I less that of the loss of j by n."
+    expect(jax.jit(jax.jacfwd(slope))(theta_s), H, says)
 
 
 # --- 17.3 · A hinge without a corner --------------------------------------------------------------
@@ -373,18 +402,21 @@ def logit_problem(seed, n=2, T=2, k=3, p=4):
     return J_t, P_t - np.eye(k)[y_t], J, P - np.eye(k)[y], P
 
 
+@jax.jit
+def linearised(J, P, y, strength):
+    """Hessian of the mean cross-entropy of the linearised model, and each gradient, (n, p)."""
+    at_0 = jnp.zeros(J.shape[2])
+    losses = lambda move: cross_entropies(jnp.log(P) + J @ move, y)
+    risk = lambda move: jnp.mean(losses(move)) + 0.5 * strength * jnp.sum(move**2)
+    return jax.hessian(risk)(at_0), jax.jacobian(losses)(at_0)
+
+
 def scores_by_autodiff(J_t, r_t, J, r, P, strength):
-    """From the Hessian of the mean cross-entropy of the linearised model."""
-    n, _, p = J.shape
+    """From the model whose logits are log P + J move."""
     y = np.argmax(P - r, axis=1)  # one-hot labels
-
-    def risk(move):
-        z = jnp.log(P) + J @ move
-        return jnp.mean(cross_entropies(z, y)) + 0.5 * strength * jnp.sum(move**2)
-
-    slopes = jax.jacobian(lambda move: cross_entropies(jnp.log(P) + J @ move, y))(jnp.zeros(p))
-    solved = scipy.linalg.solve(np.asarray(jax.hessian(risk)(jnp.zeros(p))), np.asarray(slopes).T)
-    return np.array([J_t[t].T @ r_t[t] for t in range(len(J_t))]) @ solved / n
+    H, slopes = map(np.asarray, linearised(J, P, y, strength))
+    right = [J_t[t].T @ r_t[t] for t in range(len(J_t))]
+    return np.array(right) @ scipy.linalg.solve(H, slopes.T) / len(J)
 
 
 @case("17.4")
