@@ -255,11 +255,11 @@ def opening(path):
 
 def test_the_first_screen_counts_what_there_is():
     minutes, exercises = np.sum([opening(path) for path in LESSONS], axis=0)
-    assert len(LESSONS) == 11, "then the words below change, too"
+    assert len(LESSONS) == 18, "then the words below change, too"
     start = README[: README.index("![")]
-    assert f"Eleven lessons with {exercises} graded exercises are complete" in start
+    assert f"Eighteen lessons with {exercises} graded exercises are complete" in start
     assert f"about {round(minutes / 60)} hours" in start
-    assert "Ten more lessons are planned" in start
+    assert "Three more lessons are planned" in start
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -298,7 +298,7 @@ def needs():
 def test_all_21_lessons_have_a_row_and_need_only_earlier_ones():
     assert sorted(needs()) == list(range(21))
     assert all(earlier < number for number, them in needs().items() for earlier in them)
-    planned = README.partition("<summary>Ten more lessons")[2].partition("</details>")[0]
+    planned = README.partition("<summary>Three more lessons")[2].partition("</details>")[0]
     written = {int(path.name[:2]) for path in LESSONS}
     rows = {int(number) for number in re.findall(r"^\| (\d+) \|", planned, flags=re.M)}
     assert rows == set(range(21)) - written
@@ -306,15 +306,15 @@ def test_all_21_lessons_have_a_row_and_need_only_earlier_ones():
 
 def test_a_path_through_the_course_leaves_out_no_lesson_that_it_needs():
     words = README.partition("**Three paths through the whole course.**")[2].partition("\n\n")[0]
-    twelve, before, electives, six, part, alone = re.fullmatch(
+    twelve, before, electives, six, alone = re.fullmatch(
         r"\s*\*Twelve weeks:\*(.*?)in one week, and(.*?)before\s+they begin; electives(.*?)\."
-        r"\s*\*Six weeks to influence functions:\*(.*?), with the\s+part of(.*?) that 17 needs\."
+        r"\s*\*Six weeks to influence functions:\*(.*?)\."
         r"\s*\*Alone:\*(.*?)\.\s*",
         words,
         flags=re.S,
     ).groups()
-    twelve, before, electives, six, part = map(numbers_in, (twelve, before, electives, six, part))
+    twelve, before, electives, six = map(numbers_in, (twelve, before, electives, six))
     left_out = lambda path: sorted({need for n in path for need in needs()[n]} - set(path))
-    assert left_out(twelve) == before and left_out(six) == part and part[0] in needs()[17]
+    assert left_out(twelve) == before and left_out(six) == []
     assert sorted(before + twelve + electives) == list(range(21))
     assert twelve == sorted(twelve) and six == sorted(six) and alone.strip() == "in order"
