@@ -178,6 +178,7 @@ class FittedModel:
         theta, fixed = self._structure.flatten(trees.promote(params))
         penalties = trees.nonnegative_floats("l2", trees.broadcast_prefix(l2, params, "l2"))
         penalties = self._structure.spread(penalties, theta.dtype)
+        # Over the N rows of a mesh: N/n, and 0 for filling, so that Σ w_i a_i / N is a mean over n.
         weights = np.ones(n, theta.dtype)
         if self.mesh is not None:
             train, weights = sharding.place(self.mesh, train)
@@ -299,7 +300,10 @@ class FittedModel:
 
     @property
     def l2_gradient(self) -> jax.Array:
-        """What "refit-mean" adds to the gradient of an example: l2 · theta, or zero. (p,)."""
+        """What "refit-mean" adds to the gradient of an example: l2 · theta, or zero. (p,).
+
+        ``inner_products`` adds it; so does whoever takes ``gradients`` or ``training_gradients``.
+        """
         return self.l2 * self.theta * (self.removal == "refit-mean")
 
     # ----------------------------------------------------------------------------------
@@ -406,10 +410,14 @@ class FittedModel:
         prepared: Any = self._prepared.get(solver)
         if isinstance(solver, Exact) and check:
             prepared.check()
-        in_time = _solve_on_device_in_many_steps if isinstance(solver, LiSSA) else _solve_on_device
-        found = solve_rescaled(partial(in_time, self, solver, prepared), B)
+        on_device = (
+            _solve_on_device_in_many_steps if isinstance(solver, LiSSA) else _solve_on_device
+        )
+        # It scales B to rows of length one and calls _solved_on_device, below: solver.solve.
+        found = solve_rescaled(partial(on_device, self, solver, prepared), B)
         status, low = found.info.status, found.info.min_curvature
-        unsure = (status == STALLED) | ((status == INDEFINITE) & ~(low < 0))  # by rounding alone
+        # Rounding may have stopped the block: STALLED, or INDEFINITE without negative curvature.
+        unsure = (status == STALLED) | ((status == INDEFINITE) & ~(low < 0))
         if isinstance(solver, CG) and solver.block and len(B) > 1 and unsure.any():
             alone = CG(solver.tol, solver.maxiter, block=False)
             again = solve_rescaled(partial(_solve_on_device, self, alone, prepared), B)
@@ -428,7 +436,7 @@ class FittedModel:
         Raises:
             ValueError: if other data, their losses or gradients are not finite.
         """
-        if data is None and self._example_gradients is not None:
+        if data is None and self._example_gradients is not None:  # taken when the model was made
             return (
                 np.asarray(_products(x, self._example_gradients))
                 + (x @ np.asarray(self.l2_gradient))[:, None]
@@ -463,8 +471,8 @@ class FittedModel:
         _arguments.number("damping", damping)
         return self._with(damping=float(damping))
 
-    def without_one(self) -> "FittedModel":
-        """As H is without one example, but for its curvature: "refit-mean" leaves l2 (1 - 1/n)."""
+    def with_l2_of_refit(self) -> "FittedModel":
+        """With the l2 that is left when one example goes: l2 (1 - 1/n) for "refit-mean"."""
         return self._with(l2=self.l2 * (1 - 1 / self.n)) if self.removal == "refit-mean" else self
 
     def of_group(self, members: jax.Array) -> "FittedModel":

@@ -12,6 +12,9 @@ $\mathcal{I}_\text{up,loss} = -n \cdot \text{scores}$. Damping belongs to the so
 "Without $z_i$" means one of two refits, the ``removal`` of the model: "refit-mean" has
 $\nabla\ell(z_i) + \lambda\hat\theta$ in place of $\nabla\ell(z_i)$.
 
+The way from a call to a number is listed, function by function, at the end of
+``tests/engine/test_influence_functions.py``.
+
 Functions here look at values and warn, so they cannot be called under ``jit``, ``vmap`` or
 ``grad``; take ``cg`` of ``hessian_mvp`` there.
 """
@@ -268,7 +271,7 @@ def self_influence(
 
     at_once = solver.solves_at_once(fit.p)
     own, info, norms = _in_blocks(of_block, fit.n, at_once, "training points", progress)
-    info = one_verdict(fit, info)
+    info = indefinite_if_any(fit, info)
     _solver_warnings.report(fit, solver, info, norms, "training points")
     return blanked(own, info)
 
@@ -623,21 +626,21 @@ def _in_blocks(of_block, m, at_once, noun, progress):
     return jax.tree.map(lambda *arrays: np.concatenate(arrays)[:m], *parts)
 
 
-def one_verdict(fit, info):
+def indefinite_if_any(fit, info):
     """The certificates, all of them INDEFINITE where one row has met that: then none is a refit.
 
     A series that diverges on an indefinite matrix proves nothing: then Lanczos looks at it.
     """
-    proven, status = info.status == INDEFINITE, np.maximum(info.status, INDEFINITE)
+    proven, diverged = info.status == INDEFINITE, info.status == DIVERGED
     lowest = info.min_curvature[proven].min() if proven.any() else None
-    if (info.status == DIVERGED).any():
+    if lowest is None and diverged.any():
         lowest = _solver_warnings.negative_curvature(fit)
-        status = np.full_like(status, INDEFINITE)
     if lowest is None:
         return info
-    lowest = np.full_like(info.min_curvature, lowest)
     return info._replace(
-        converged=np.zeros_like(info.converged), min_curvature=lowest, status=status
+        converged=np.zeros_like(info.converged),
+        min_curvature=np.full_like(info.min_curvature, lowest),
+        status=np.where(diverged, INDEFINITE, np.maximum(info.status, INDEFINITE)),
     )
 
 
@@ -645,7 +648,7 @@ def solve_all(fit, solver, B, noun, progress=False, *, names=None, report=True, 
     """x with H_d x = b for each row b of B, NaN where it failed; certificates; x of each run."""
     solve = lambda block: fit.solve(B[block], solver)
     x, info, runs = _in_blocks(solve, len(B), solver.solves_at_once(fit.p), noun, progress)
-    info = one_verdict(fit, info)
+    info = indefinite_if_any(fit, info)
     if report:
         norms = np.linalg.norm(B, axis=1)
         _solver_warnings.report(fit, solver, info, norms, noun, names, where_nan)
@@ -654,6 +657,7 @@ def solve_all(fit, solver, B, noun, progress=False, *, names=None, report=True, 
 
 def blanked(found, info):
     """What was found, NaN where the solve failed: (m, ...)."""
+    # From DIVERGED on, _certificate has put it; here also where one row made all INDEFINITE.
     failed = (info.status >= INDEFINITE).reshape(-1, *[1] * (found.ndim - 1))
     return np.where(failed, np.nan, found).astype(found.dtype)
 
@@ -683,24 +687,24 @@ def _corrected(
 
     NaN where that failed, after a warning. The certificate of a point is that of its worst solve.
     """
-    rest = fit.without_one()
+    rest = fit.with_l2_of_refit()
 
     def of_block(block):
-        slopes = fit.training_gradients(indices[block])
+        gradients = fit.training_gradients(indices[block])
         J, H_z = _output_curvature(rest, examples_at(fit.train, indices[block]))
-        g, per = slopes + np.asarray(fit.l2_gradient), 1 + H_z.shape[-1]
+        g, per = gradients + np.asarray(fit.l2_gradient), 1 + H_z.shape[-1]
         right = np.concatenate([g[:, None], np.asarray(J)], axis=1).reshape(-1, fit.p)
         x, info, _ = solve_all(rest, solver, right, "training points", report=False)
         solved = x.reshape(len(block), per, fit.p)
         moves = np.asarray(_without_example(J, solved, H_z / fit.n)) / fit.n
         norms = np.linalg.norm(right, axis=1)
         worst = _worst(info, norms, per)
-        return of_moves(slopes, moves), trees.take_rows(info, worst), norms[worst]
+        return of_moves(gradients, moves), trees.take_rows(info, worst), norms[worst]
 
     found, info, norms = _in_blocks(
         of_block, len(indices), _POINTS_CORRECTED, "training points", progress
     )
-    info = one_verdict(rest, info)
+    info = indefinite_if_any(rest, info)
     _solver_warnings.report(rest, solver, info, norms, "training points", indices, where_nan)
     determined = np.isfinite(found).all(axis=tuple(range(1, found.ndim)))
     lost = (info.status < INDEFINITE) & ~determined

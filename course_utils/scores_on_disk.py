@@ -94,7 +94,7 @@ def influence_on_disk(
     empty = {name: np.zeros(0, like[name][1]) for name in like if name != "scores"}
     join = lambda name: np.concatenate([empty[name], *(block[name] for block in kept)])[:n_test]
     certificates: Any = map(join, SolveInfo._fields)
-    info = functions.one_verdict(fit, SolveInfo(*certificates))
+    info = functions.indefinite_if_any(fit, SolveInfo(*certificates))
     failed = info.status >= INDEFINITE  # of any row of any block: the verdict is of the matrix
 
     def again(k):

@@ -824,7 +824,11 @@ class CG(_Setting):
         """Nothing can be done before a right-hand side is known."""
 
     def solve(self, system: System, prepared: None, B: jax.Array) -> tuple:
-        """``cg`` for every row of B, or its block form for all of them."""
+        """``cg`` for every row of B, or its block form for all of them.
+
+        Like each ``solve`` of a setting: what ``_certificate`` takes, and LiSSA's runs. That is x,
+        residual_norm, status, num_steps, min_curvature, scale, runs.
+        """
         tol = default_tol(B.dtype) if self.tol is None else self.tol
         maxiter = min(10 * B.shape[1], 1000) if self.maxiter is None else self.maxiter
         if self.block and 1 < len(B) <= B.shape[1]:
@@ -848,7 +852,7 @@ class Exact(_Setting):
 
     def prepare(self, system: System, like: jax.Array) -> Factored:
         """The matrix of ``system`` and its factor, once for all right-hand sides."""
-        return factorise(trees.dense(system.matvec, like, batch_size=64))
+        return factorise(trees.dense(system.matvec, like, batch_size=128))
 
     def solve(self, system: System, prepared: Factored, B: jax.Array) -> tuple:
         """``direct`` with the factor at hand."""
