@@ -66,6 +66,22 @@ EXERCISES = {
                 "turns by arctan(eta)",
             ),
             Wrong(
+                "growth and angle of small steps",
+                """
+                k = np.asarray(steps)
+                return 1 - np.exp(k * step_size**2 / 2) * np.cos(k * step_size)
+                """,
+                "those for small steps",
+            ),
+            Wrong(
+                "growth of small steps",
+                """
+                k = np.asarray(steps)
+                return 1 - np.exp(k * step_size**2 / 2) * np.cos(k * np.arctan(step_size))
+                """,
+                "not by exp",
+            ),
+            Wrong(
                 "the flow",
                 "return 1 - np.cos(np.asarray(steps) * step_size)",
                 "the limit of small steps",
@@ -135,101 +151,121 @@ EXERCISES = {
         ],
     ),
     "12.2": Exercise(
-        "def extragradient_step(field, z, step_size):",
+        "def extragradient_step(v, z, step_size):",
         [
             Wrong(
-                "the polynomial of a linear field",
-                "return z - step_size * field(z) + step_size**2 * field(field(z))",
-                "not linear",
+                "two entries only",
+                """
+                x, y = z
+                u, w = v(z)
+                trial = jnp.stack([x - step_size * u, y - step_size * w])
+                return z - step_size * v(trial)
+                """,
+                "use it as a whole",
                 hidden=True,
             ),
-            Wrong("a plain step", "return z - step_size * field(z)", "a plain step"),
+            Wrong(
+                "the polynomial of a linear field",
+                "return z - step_size * v(z) + step_size**2 * v(v(z))",
+                "for a linear field alone",
+            ),
+            Wrong(
+                "the linearised field",
+                """
+                import jax
+
+                matrix = jax.jacobian(lambda z: jnp.asarray(v(z)))(jnp.asarray(z))
+                return z - step_size * (v(z) - step_size * matrix @ v(z))
+                """,
+                "its Jacobian at z is not enough",
+            ),
+            Wrong("a plain step", "return z - step_size * v(z)", "a plain step"),
             Wrong(
                 "two plain steps",
                 """
-                trial = z - step_size * field(z)
-                return trial - step_size * field(trial)
+                trial = z - step_size * v(z)
+                return trial - step_size * v(trial)
                 """,
                 "Two plain steps",
             ),
             Wrong(
                 "half steps",
                 """
-                trial = z - step_size / 2 * field(z)
-                return z - step_size / 2 * field(trial)
+                trial = z - step_size / 2 * v(z)
+                return z - step_size / 2 * v(trial)
                 """,
                 "both steps are step_size long",
             ),
             Wrong(
                 "midpoint",
                 """
-                trial = z - step_size / 2 * field(z)
-                return z - step_size * field(trial)
+                trial = z - step_size / 2 * v(z)
+                return z - step_size * v(trial)
                 """,
                 "take a whole trial step",
             ),
             Wrong(
                 "trial uphill",
-                "return z - step_size * field(z + step_size * field(z))",
+                "return z - step_size * v(z + step_size * v(z))",
                 "The trial goes uphill",
             ),
             Wrong(
                 "uphill",
-                "return z + step_size * field(z - step_size * field(z))",
+                "return z + step_size * v(z - step_size * v(z))",
                 "the step is subtracted",
             ),
             Wrong(
                 "uphill twice",
-                "return z + step_size * field(z + step_size * field(z))",
+                "return z + step_size * v(z + step_size * v(z))",
                 "both times",
             ),
             Wrong(
                 "mean of both",
                 """
-                first = field(z)
-                return z - step_size / 2 * (first + field(z - step_size * first))
+                first = v(z)
+                return z - step_size / 2 * (first + v(z - step_size * first))
                 """,
                 "mean of two fields",
             ),
             Wrong(
                 "sum of both",
                 """
-                first = field(z)
-                return z - step_size * (first + field(z - step_size * first))
+                first = v(z)
+                return z - step_size * (first + v(z - step_size * first))
                 """,
                 "Two plain steps",
             ),
             Wrong(
                 "the field alone",
-                "return field(z - step_size * field(z))",
+                "return v(z - step_size * v(z))",
                 "the step from z is missing",
             ),
             Wrong(
                 "z forgotten",
-                "return -step_size * field(z - step_size * field(z))",
+                "return -step_size * v(z - step_size * v(z))",
                 "starts at z",
             ),
             Wrong(
                 "shape: both places",
                 """
-                trial = z - step_size * field(z)
-                return trial, z - step_size * field(trial)
+                trial = z - step_size * v(z)
+                return trial, z - step_size * v(trial)
                 """,
                 "The new z",
             ),
         ],
         [
-            "return z - step_size * field(z - step_size * field(z))",
+            "return z - step_size * v(z - step_size * v(z))",
             """
             z = jnp.asarray(z)
-            ahead = jnp.subtract(z, step_size * field(z))
-            return jnp.add(z, -step_size * field(ahead))
+            ahead = jnp.subtract(z, step_size * v(z))
+            return jnp.add(z, -step_size * v(ahead))
             """,
             """
             old = np.array(z)
             new = old.copy()
             for _ in range(2):
-                new = old - step_size * np.asarray(field(new))
+                new = old - step_size * np.asarray(v(new))
             return new
             """,
         ],
@@ -244,7 +280,6 @@ EXERCISES = {
                 return jnp.min(2 * lam.real / jnp.abs(lam) ** 2)
                 """,
                 "no step will do",
-                hidden=True,
             ),
             Wrong(
                 "those that push left out",
@@ -264,6 +299,16 @@ EXERCISES = {
                 return 2 / jnp.abs(lam).max()
                 """,
                 "real eigenvalues only",
+            ),
+            Wrong(
+                "a search",
+                """
+                lam = np.linalg.eigvals(np.asarray(jacobian))
+                grid = np.arange(1, 4001) / 2000
+                stable = (abs(1 - grid[:, None] * lam) < 1).all(axis=1)
+                return grid[stable].max(initial=0.0)
+                """,
+                "rather than search",
             ),
             Wrong(
                 "the real parts alone",
