@@ -27,7 +27,16 @@ def variance_by_hand(f):
         )
         / (2 * h),
         "c/B is a variance already: B is not squared.": (2 * T + step_size * c / B**2) / bottom,
-        "n is multiplied by step_size, so its variance by step_size**2.": (2 * T + c / B) / bottom,
+        "The gradient's noise is multiplied by step_size, so its variance by step_size**2.": (
+            (2 * T + c / B) / bottom
+        ),
+        "The mean of B gradients has the variance c/B: B is missing.": (2 * T + step_size * c)
+        / bottom,
+        "That is T/h, of shaking alone and short steps: the mini-batch is missing, and "
+        "(step_size h)**2.": T / h,
+        "The square is that of the bracket: (1 - step_size h)**2, not 1 - step_size h**2.": (
+            (2 * T + step_size * c / B) / h**2
+        ),
         "One of the two factors step_size in step_size**2 c/B cancels.": (
             2 * T + step_size**2 * c / B
         )
@@ -89,34 +98,34 @@ NEW_W = "The new w, of shape (D,)."
 @case("10.2")
 def posterior_step_by_hand(f):
     w, g = np.array([1.0, -2.0]), np.array([3.0, 0.5])
-    A, N, B = np.array([[2.0, 1.0], [1.0, 3.0]]), 12, 4
+    A, N, B = np.array([[2.0, 1.0], [1.0, 3.0]]), 16, 4
     push = np.array([1.7, -0.4])  # A x = g
-    right = w - 0.5 * push
+    right = w - 0.4 * push
     got = f(w.copy(), g.copy(), A.copy(), N, B)
     slips = {
-        "2 B/N is right for small steps only: exactly, s (2 - step_size) = step_size tau2/B.": (
-            w - 2 / 3 * push
-        ),
-        "B and N are swapped.": w - 1.5 * push,
-        "Uphill: the step is subtracted.": w + 0.5 * push,
-        "The gradient is multiplied by the inverse of A, not by A.": w - 0.5 * A @ g,
-        "The gradient is not multiplied by the inverse of A.": w - 0.5 * g,
-        "The 2 is missing.": w - 0.25 * push,
-        "Of A only the diagonal was used: solve A x = g.": w - 0.5 * g / np.diag(A),
-        "The inverse of a matrix is not 1/A, entry by entry.": w - 0.5 * (1 / A) @ g,
-        "That is the step: subtract it from w.": 0.5 * push,
-        "That is the change of w: the new w is asked for.": -0.5 * push,
+        "2 B/N is right for small steps only: exactly is asked for.": w - 0.5 * push,
+        "A slip in a sign: multiply 1 - (1 - step_size)**2 out once more.": w - 2 / 3 * push,
+        "B and N are swapped.": w - 1.6 * push,
+        "B and N are swapped, and the 2 is missing.": w - 0.8 * push,
+        "Uphill: the step is subtracted.": w + 0.4 * push,
+        "The gradient is multiplied by the inverse of A, not by A.": w - 0.4 * A @ g,
+        "The gradient is not multiplied by the inverse of A.": w - 0.4 * g,
+        "The 2 is missing.": w - 0.2 * push,
+        "Of A only the diagonal was used: solve A x = g.": w - 0.4 * g / np.diag(A),
+        "The inverse of a matrix is not 1/A, entry by entry.": w - 0.4 * (1 / A) @ g,
+        "That is the step: subtract it from w.": 0.4 * push,
+        "That is the change of w: the new w is asked for.": -0.4 * push,
         "B/N is not it: one step size of 1 - (1 - step_size)**2 cancels, and a 2 is left.": (
-            w - push / 3
+            w - 0.25 * push
         ),
         "That is a Newton step, of step size 1.": w - push,
         "The square of the inverse: A stands between two of them in the covariance, not in the "
-        "step.": w - 0.5 * np.linalg.solve(A, push),
+        "step.": w - 0.4 * np.linalg.solve(A, push),
         "w, too, was multiplied by 1 - step_size: g is the gradient at w, which says enough.": (
-            0.5 * w - 0.5 * push
+            0.6 * w - 0.4 * push
         ),
     }
-    says = "For w = [1, -2], g = [3, 0.5], N = 12, B = 4 and the A given it is [0.15, -1.8]."
+    says = "For w = [1, -2], g = [3, 0.5], N = 16, B = 4 and the A given it is [0.32, -1.84]."
     expect(got, right, says, slips, form=NEW_W)
 
 
@@ -162,15 +171,17 @@ def mean_field_by_hand(f):
     inverse = np.linalg.inv(L)
     slips = {
         "That is the posterior's own standard deviation. The best independent Gaussian has "
-        "another: which entries of the matrix are left in E e' L e?": np.sqrt(np.diag(inverse)),
+        "another: which entries of Λ are left in E eᵀ Λ e?": np.sqrt(np.diag(inverse)),
         "The variances: take the root.": 1 / np.diag(L),
         "From the eigenvalues: but the axes of q are the weights.": (
             1 / np.sqrt(np.linalg.eigvalsh(L))
         ),
-        "The posterior's own variances; and which entries are left in E e' L e?": np.diag(inverse),
+        "The posterior's own variances; and which entries of Λ are left in E eᵀ Λ e?": np.diag(
+            inverse
+        ),
         "A large precision is a small standard deviation: 1 over it.": np.sqrt(np.diag(L)),
-        "The minimum of L_ii s^2 / 2 - log s: set L_ii s - 1/s to 0.": 1 / np.sqrt(2 * np.diag(L)),
-        "The ½ belongs to L_ii s^2, and its derivative is L_ii s.": np.sqrt(2 / np.diag(L)),
+        "The minimum of Λ_ii s² / 2 - log s: set Λ_ii s - 1/s to 0.": 1 / np.sqrt(2 * np.diag(L)),
+        "The ½ belongs to Λ_ii s², and its derivative is Λ_ii s.": np.sqrt(2 / np.diag(L)),
         "Row sums of the matrix: under q, e_i and e_j are independent.": 1 / np.sqrt(L.sum(1)),
         "Every entry was used: only the diagonal counts.": 1 / np.sqrt(L),
         "A vector is asked for, not a diagonal matrix.": np.diag(1 / np.sqrt(np.diag(L))),

@@ -37,6 +37,20 @@ EXERCISES = {
                 "not squared",
             ),
             Wrong(
+                "no B",
+                "return (2 * T + step_size * c) / (h * (2 - step_size * h))",
+                "B is missing",
+            ),
+            Wrong("T over h", "return T / h", "shaking alone and short steps"),
+            Wrong(
+                "square inside the bracket",
+                """
+                added = step_size**2 * c / B + 2 * step_size * T
+                return added / (1 - (1 - step_size * h**2))
+                """,
+                "not 1 - step_size h**2",
+            ),
+            Wrong(
                 "no step size at the batch",
                 "return (2 * T + c / B) / (h * (2 - step_size * h))",
                 "so its variance by step_size**2",
@@ -164,6 +178,12 @@ EXERCISES = {
             Wrong(
                 "minus in the denominator",
                 "return w - 2 * B / (N - B) * jnp.linalg.solve(A, g)",
+                "slip in a sign",
+            ),
+            Wrong(
+                "swapped, no 2",
+                "return w - N / (N + B) * jnp.linalg.solve(A, g)",
+                "swapped, and",
             ),
             Wrong(
                 "shape: the step size, too",
@@ -221,7 +241,7 @@ EXERCISES = {
                 "own variances",
             ),
             Wrong("upside down", "return jnp.sqrt(jnp.diag(precision))", "1 over it"),
-            Wrong("a 2 too many", "return 1 / jnp.sqrt(2 * jnp.diag(precision))", "set L_ii s"),
+            Wrong("a 2 too many", "return 1 / jnp.sqrt(2 * jnp.diag(precision))", "set Λ_ii s"),
             Wrong("the half lost", "return jnp.sqrt(2 / jnp.diag(precision))", "The ½"),
             Wrong("row sums", "return 1 / jnp.sqrt(precision.sum(axis=1))", "Row sums"),
             Wrong("shape: every entry", "return 1 / jnp.sqrt(precision)", "only the diagonal"),
