@@ -133,10 +133,16 @@ def best_pair_by_hand(f):
             (2 / 17) ** 2,
             0.36,
         ),
-        "1 / h_max is Nesterov's step: here h_max may stand at the far edge of (11.5).": (
-            1 / 16,
-            0.36,
+        "1 / h_max is too short: h_max may stand at the far edge of (11.5).": (1 / 16, 0.36),
+        "Both squares are missing: these are the square roots of the two.": (0.4, 0.6),
+        "Take the square roots of the curvatures in both, and square the step size, too.": (
+            2 / 17,
+            (15 / 17) ** 2,
         ),
+        "Take the square roots of the curvatures in both, then square both.": (2 / 17, 15 / 17),
+        "Take the square roots of the curvatures in both.": ((2 / 17) ** 2, (15 / 17) ** 2),
+        "sqrt(momentum) is positive: high minus low. Then square it.": (0.16, -0.6),
+        "sqrt(momentum) is positive: high minus low. Then square both.": (0.4, -0.6),
         "Both at the near edge: h_max belongs at (1 + sqrt(momentum))^2.": (0.01, 0.36),
         "The other way round: step size first, then momentum.": (0.36, 0.16),
         "step_size * h_max = 2 (1 + momentum) is the limit of stability, not the edge of (11.5).": (
@@ -214,6 +220,7 @@ def alternation_by_hand(f):
         "That is a rate of one matrix alone: multiply the two.": rates[1],
         "The larger of the two rates is not the answer: multiply the matrices.": rates[0],
         "A rate is a modulus: the larger eigenvalue is negative.": -right,
+        "A rate is a modulus: take abs before the largest.": -0.0625 / right,
         "That is the smaller eigenvalue: the larger one decides.": 0.0625 / right,
         "That is how far one round can stretch; in the long run eigenvalues decide.": stretch,
         "Sum of the matrices? One step follows the other: a product.": np.abs(
@@ -335,13 +342,14 @@ def floor_by_hand(f):
     right = floor_by_covariances(2.0, 0.2, 0.75, 3.0, 4)
     slips = {
         "That is the floor of descent: momentum is missing.": 0.2 * 0.75 / (2 * 1.6),
-        "That is the limit of small steps: keep 2 (1 + momentum) - step_size * h.": 0.15,
+        "That is the limit of small steps: step_size * h is not small here.": 0.15,
         "The batch size is missing: it divides c.": 4 * right,
-        "1 + momentum is missing above.": right / 1.75,
-        "1 - momentum is missing below.": right / 4,
+        "Too small, by a factor that depends on the momentum alone: below 2.": right / 1.75,
+        "Too small, by a factor that grows with the momentum beyond all bounds.": right / 4,
         "A variance, not a standard deviation.": np.sqrt(right),
-        "step_size stands there once: one of the two has cancelled.": 0.2 * right,
-        "h is missing before the bracket.": 2 * right,
+        "A factor step_size too much: in the limit of small steps it is proportional to it.": 0.2
+        * right,
+        "A factor h is off: the steeper the valley, the smaller the variance.": 2 * right,
         "That is the variance of the noise in one step.": 0.04 * 0.75,
         "c is a variance already: do not square it.": 3 * right,
     }
@@ -351,10 +359,23 @@ def floor_by_hand(f):
 
 @case("11.5")
 def floor_of_descent(f):
-    slips = {"For momentum = 0 it is descent's, step_size c / (B h (2 - step_size h)).": 0.25}
+    slips = {"That is the limit of small steps: step_size * h is not small here.": 0.25}
     expect(
         f(1.0, 0.5, 0.0, 1.0, 1), 1 / 3, "Descent's floor, momentum = 0, is 1/3.", slips, form=ONE
     )
+
+
+@case("11.5")
+def floor_near_the_limit_of_stability(f):
+    right = floor_by_covariances(1.0, 3.0, 0.6, 1.0, 2)
+    slips = {"With momentum = 0.6 steps up to step_size * h = 3.2 are stable.": np.inf}
+    says = "For h = 1, step_size = 3, momentum = 0.6, c = 1 and batch = 2 the variance is finite."
+    expect(f(1.0, 3.0, 0.6, 1.0, 2), right, says, slips, form=ONE)
+    got = f(1.0, 3.5, 0.6, 1.0, 2)
+    says = (
+        "For step_size * h = 3.5 and momentum = 0.6 the run is unstable: the variance grows, inf."
+    )
+    expect(got, np.inf, says, form=ONE)
 
 
 @case("11.5", hidden=True)
@@ -369,6 +390,8 @@ def floor_of_many(f):
         )
         right = floor_by_covariances(*given)
         expect(f(*given), right, says.format(*given) + f"{right:.4g}.", form=ONE)
+    says = "For step_size * h = 2.2 and momentum = 0.2 the run is stable, and the variance finite."
+    expect(f(1.0, 2.2, 0.2, 1.0, 1), floor_by_covariances(1.0, 2.2, 0.2, 1.0, 1), says, form=ONE)
 
 
 @case("11.5", hidden=True)

@@ -161,6 +161,27 @@ EXERCISES = {
             ),
             Wrong("descent", "return 2 / (h_max + h_min), 0.0", "its momentum is 0"),
             Wrong(
+                "curvatures for their roots",
+                "return 2 / (h_max + h_min), ((h_max - h_min) / (h_max + h_min)) ** 2",
+                "in both, and square the step size",
+            ),
+            Wrong(
+                "no squares",
+                """
+                a, b = h_max**0.5, h_min**0.5
+                return 2 / (a + b), (a - b) / (a + b)
+                """,
+                "Both squares are missing",
+            ),
+            Wrong(
+                "minus small minus large",
+                """
+                a, b = h_max**0.5, h_min**0.5
+                return (2 / (a + b)) ** 2, (b - a) / (a + b)
+                """,
+                "is positive",
+            ),
+            Wrong(
                 "no square roots in the step",
                 """
                 a, b = h_max**0.5, h_min**0.5
@@ -174,7 +195,7 @@ EXERCISES = {
                 a, b = h_max**0.5, h_min**0.5
                 return 1 / h_max, ((a - b) / (a + b)) ** 2
                 """,
-                "Nesterov's step",
+                "1 / h_max is too short",
             ),
             Wrong(
                 "at the limit of stability",
@@ -293,6 +314,14 @@ EXERCISES = {
                 return np.linalg.eigvals(M(h_2) @ M(h_1)).real.min()
                 """,
                 "is negative",
+            ),
+            Wrong(
+                "abs forgotten",
+                """
+                M = lambda h: np.array([[1 + momentum - step_size * h, -momentum], [1, 0]])
+                return np.linalg.eigvals(M(h_2) @ M(h_1)).real.max()
+                """,
+                "take abs before",
             ),
             Wrong(
                 "sum of the matrices",
@@ -437,13 +466,33 @@ EXERCISES = {
         "def noise_floor(h, step_size, momentum, c, batch):",
         [
             Wrong(
+                "the far edge of the plateau as the limit",
+                """
+                if step_size * h > (1 + momentum**0.5) ** 2:
+                    return jnp.inf
+                room = 2 * (1 + momentum) - step_size * h
+                return step_size * (1 + momentum) * c / (batch * (1 - momentum) * h * room)
+                """,
+                "the run is stable, and the variance finite",
+                hidden=True,
+            ),
+            Wrong(
                 "no limit of stability",
                 """
                 room = 2 * (1 + momentum) - step_size * h
                 return step_size * (1 + momentum) * c / (batch * (1 - momentum) * h * room)
                 """,
                 "the variance grows",
-                hidden=True,
+            ),
+            Wrong(
+                "descent's limit",
+                """
+                if step_size * h >= 2:
+                    return jnp.inf
+                room = 2 * (1 + momentum) - step_size * h
+                return step_size * (1 + momentum) * c / (batch * (1 - momentum) * h * room)
+                """,
+                "up to step_size * h = 3.2 are stable",
             ),
             Wrong(
                 "descent",
@@ -469,7 +518,7 @@ EXERCISES = {
                 room = 2 * (1 + momentum) - step_size * h
                 return step_size * c / (batch * (1 - momentum) * h * room)
                 """,
-                "1 + momentum is missing",
+                "below 2",
             ),
             Wrong(
                 "1 - momentum forgotten",
@@ -477,7 +526,7 @@ EXERCISES = {
                 room = 2 * (1 + momentum) - step_size * h
                 return step_size * (1 + momentum) * c / (batch * h * room)
                 """,
-                "1 - momentum is missing",
+                "beyond all bounds",
             ),
             Wrong(
                 "standard deviation",
@@ -494,7 +543,7 @@ EXERCISES = {
                 room = 2 * (1 + momentum) - step_size * h
                 return step_size**2 * (1 + momentum) * c / (batch * (1 - momentum) * h * room)
                 """,
-                "has cancelled",
+                "A factor step_size too much",
             ),
             Wrong(
                 "h once",
@@ -502,7 +551,7 @@ EXERCISES = {
                 room = 2 * (1 + momentum) - step_size * h
                 return step_size * (1 + momentum) * c / (batch * (1 - momentum) * room)
                 """,
-                "h is missing before",
+                "A factor h is off",
             ),
             Wrong("one step", "return step_size**2 * c / batch", "in one step"),
             Wrong(
