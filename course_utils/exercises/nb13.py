@@ -40,6 +40,11 @@ def unchanged(f, *arguments):
     return got
 
 
+def listed(numbers):
+    """Numbers as an exercise's text prints them: four decimals."""
+    return str((np.round(numbers, 4) + 0.0).tolist())
+
+
 # --- 13.1 · A penalty for each weight -------------------------------------------------------------
 
 ONE_EACH = "One derivative for each penalty, shape (D,)."
@@ -70,6 +75,13 @@ def penalties_by_hand(f):
     s = np.linalg.solve(H, g)
     right = -s * l2 * w
     pull = Phi.T @ (Phi @ w - t) / 4
+
+    def by(w, H=H):
+        g = Phi_val.T @ (Phi_val @ w - t_val) / 2
+        return -np.linalg.solve(H, g) * l2 * w
+
+    sums, means, diagonal = Phi.T @ t, Phi.T @ t / 4, np.diag(l2)
+    training_mean = "J has 1/(2n) before the squares: the training rows are a mean, too."
     slips = {
         "The sign: as the penalty grows the weight gives way, dw/dtheta = -H^-1 (…).": -right,
         "Derivative by theta, not by lambda: the penalty is exp(theta_j), and so is its slope.": (
@@ -92,11 +104,18 @@ def penalties_by_hand(f):
             -np.diag(np.linalg.inv(H)) * l2 * w
         ),
         "That is one penalty for all weights; here each has its own.": np.sum(right),
-        "The training rows are a mean, too: H = Phi.T @ Phi / n + …": (
-            lambda A, b: -np.linalg.solve(A, g) * l2 * np.linalg.solve(A, b)
-        )(4 * G + np.diag(l2), Phi.T @ t),
+        training_mean: by(np.linalg.solve(4 * G + diagonal, sums), 4 * G + diagonal),
+        f"{training_mean} (So in the fit.)": by(np.linalg.solve(4 * G + diagonal, sums)),
+        f"{training_mean} (Also what stands before t.)": by(np.linalg.solve(H, sums)),
+        f"{training_mean} (Also in H.)": by(
+            np.linalg.solve(4 * G + diagonal, means), 4 * G + diagonal
+        ),
+        "The fit and H have the penalties in them.": by(np.linalg.solve(G, means), G),
+        "w is the minimum of the whole J: the penalties stand in the fit, too.": by(
+            np.linalg.solve(G, means)
+        ),
     }
-    says = "For the example it is [0.1274, -0.0361]; w = [0.9233, 0.6610], s = [-0.3449, 0.5454]."
+    says = f"For the example it is {listed(right)}; w = {listed(w)}, s = {listed(s)}."
     expect(unchanged(f, *given), right, says, slips, form=ONE_EACH, rtol=1e-3, atol=1e-6)
 
 
@@ -162,6 +181,11 @@ def weights_by_hand(f):
     S = np.linalg.solve(H, G)
     right = rows(S)
     plain = X.T @ X / n + l2 * eye
+    A = (X.T * u) @ X / np.sum(u) + l2 * eye  # means over the sum of u
+    W_sum = np.linalg.solve(A, (X.T * u) @ Y / np.sum(u))
+    by_sum = n * rows(np.linalg.solve(A, X_val.T @ (X_val @ W_sum - Y_val) / 2), W_sum)
+    H_0 = H - l2 * eye
+    W_0 = np.linalg.solve(H_0, (X.T * u) @ Y / n)
     slips = {
         "The sign: more weight on an example moves W by -H^-1 times its gradient.": -right,
         "J is a mean: each term has 1/n before it.": n * right,
@@ -185,8 +209,19 @@ def weights_by_hand(f):
         "Both targets count: add the columns of (X @ W - Y) * (X @ S).": (
             -(X @ W - Y) * (X @ S) / n
         ),
+        "The fit and H are means over n, too, not over the sum of all u.": by_sum / n,
+        "All means are over n: the fit, H, and the derivative; none is over the sum of all u.": (
+            by_sum / np.sum(u)
+        ),
+        "The gradient of l_i has the residual of the example, not its target.": (
+            np.sum(Y * (X @ S), axis=1) / n
+        ),
+        "That is the residual with a target, but no output.": -np.sum(Y * (X @ S), axis=1) / n,
+        "The fit and H have the penalty in them.": rows(
+            np.linalg.solve(H_0, X_val.T @ (X_val @ W_0 - Y_val) / 2), W_0
+        ),
     }
-    says = "For the example it is [-0.0465, -0.0058, 0.0209, -0.0017]."
+    says = f"For the example it is {listed(right)}."
     expect(unchanged(f, *given), right, says, slips, form=EACH_EXAMPLE, rtol=1e-3, atol=5e-5)
 
 
@@ -227,8 +262,8 @@ EACH_PIXEL = "One derivative for each pixel of each picture, the shape of Z."
 
 
 def pixel_example():
-    Z, T = np.array([[1.0, 0], [0.5, 2]]), np.eye(2)
-    X_val, Y_val = np.array([[1.0, 1], [2, 0], [0, 1]]), np.array([[1.0, 0], [1, 0], [0, 1]])
+    Z, T = np.array([[1.0, 0], [0.5, 2], [0, 1]]), np.eye(3)
+    X_val, Y_val = np.array([[1.0, 1], [2, 0], [0, 1], [1, 3]]), np.eye(3)[[0, 0, 1, 2]]
     return Z, T, X_val, Y_val, 0.3
 
 
@@ -247,34 +282,44 @@ def by_refits(Z, T, X_val, Y_val, l2, step=1e-4):
 @case("13.3")
 def pixels_by_hand(f):
     Z, T, X_val, Y_val, l2 = given = pixel_example()
-    H = Z.T @ Z / 2 + l2 * np.eye(2)
-    W = np.linalg.solve(H, Z.T @ T / 2)
-    G = X_val.T @ (X_val @ W - Y_val) / 3
+    H = Z.T @ Z / 3 + l2 * np.eye(2)
+    W = np.linalg.solve(H, Z.T @ T / 3)
+    G = X_val.T @ (X_val @ W - Y_val) / 4
     S = np.linalg.solve(H, G)
-    both = lambda S: -((Z @ W - T) @ S.T + (Z @ S) @ W.T) / 2
+    both = lambda S, W=W: -((Z @ W - T) @ S.T + (Z @ S) @ W.T) / 3
     right = both(S)
+    H_0 = Z.T @ Z / 3
+    W_0 = np.linalg.solve(H_0, Z.T @ T / 3)
+    A = Z.T @ Z + l2 * np.eye(2)
+    W_sum = np.linalg.solve(A, Z.T @ T)
+    slope = lambda W: X_val.T @ (X_val @ W - Y_val) / 4
     slips = {
         "The sign of (13.2): the derivative of V is minus that of <S, gradient of J>.": -right,
-        "Z stands twice in Z^T (Z W - T): this holds the bracket's Z fixed.": (
-            -((Z @ W - T) @ S.T) / 2
+        "Z stands twice in <Z S, Z W - T>: this holds the first one fixed for good.": (
+            -(Z @ S) @ W.T / 3
         ),
-        "Z stands twice in Z^T (Z W - T): this holds the first Z fixed.": -(Z @ S) @ W.T / 2,
-        "J is a mean over the pictures: 1/m stands before it.": 2 * right,
+        "Z stands twice in <Z S, Z W - T>: this holds the second one fixed for good.": (
+            -((Z @ W - T) @ S.T) / 3
+        ),
+        "J is a mean over the pictures: 1/m stands before the bracket.": 3 * right,
+        "The bracket has 1/m, m the number of pictures, not of validation rows.": 0.75 * right,
         "No solve: S is H^-1 times the gradient of V.": both(G),
-        "The validation cost is a mean over the validation rows, here 3; this is the sum.": (
-            3 * right
+        "The validation cost is a mean over the validation rows, here 4; this is the sum.": (
+            4 * right
         ),
-        "W and S have changed places.": -((Z @ W - T) @ W.T + (Z @ W) @ S.T) / 2,
-        "H is the Hessian of J: the penalty stands in it, too.": both(
-            np.linalg.solve(H - l2 * np.eye(2), G)
+        "W and S have changed places.": -((Z @ W - T) @ W.T + (Z @ W) @ S.T) / 3,
+        "H is the Hessian of J: the penalty stands in it, too.": both(np.linalg.solve(H_0, G)),
+        "The fit and H have the penalty in them.": both(np.linalg.solve(H_0, slope(W_0)), W_0),
+        "J is a mean over the pictures: 1/m stands in the fit and in H, too.": both(
+            np.linalg.solve(A, slope(W_sum)), W_sum
         ),
         "S comes from the gradient of V, not from that of the pictures' own cost.": both(
-            np.linalg.solve(H, Z.T @ (Z @ W - T) / 2)
+            np.linalg.solve(H, Z.T @ (Z @ W - T) / 3)
         ),
-        "That is the gradient of J by Z; V is asked for.": (Z @ W - T) @ W.T / 2,
+        "That is the gradient of J by Z; V is asked for.": (Z @ W - T) @ W.T / 3,
         "That is transposed: row i belongs to picture i.": right.T,
     }
-    says = "For the example it is [[-0.0139, -0.0727], [0.0741, -0.0122]]."
+    says = f"For the example it is {listed(right)}."
     expect(unchanged(f, *given), right, says, slips, form=EACH_PIXEL, rtol=1e-3, atol=5e-5)
 
 
@@ -324,7 +369,7 @@ def pictures_by_hand(f):
         "These pictures teach W without a penalty; here there is one.": place(1 / s),
         "One picture in each row: this is transposed.": right.T,
     }
-    says = "For the example it is [[0.1306, 0, 0], [0, 0.1883, 0]]."
+    says = f"For the example it is {listed(right)}."
     expect(f(W, 0.1), right, says, slips, form=PICTURES, rtol=1e-3, atol=5e-5)
 
 
@@ -337,6 +382,27 @@ def pictures_turned(f):
     expect(teaches(got, 0.05), W, says, form=PICTURES, rtol=1e-6, atol=1e-8)
     small = np.linalg.svd(got, compute_uv=False).max() < np.sqrt(0.15) + 1e-9
     assert small, "These pictures teach W, but fainter ones do, too: take the smaller roots."
+
+
+@case("13.4")
+def pictures_at_both_ends(f):
+    got = np.asarray(f(np.array([[0.6, 0], [0, 0], [0, 0]]), 0.1))
+    says = "Singular values may be 0: there z is 0."
+    assert np.all(np.isfinite(got)), says
+    expect(teaches(got, 0.1), [[0.6, 0], [0, 0], [0, 0]], says, form=PICTURES, atol=1e-8)
+    for l2 in np.arange(1, 20) / 50:
+        W = np.diag([1, 0.5]) / (2 * np.sqrt(2 * l2))
+        got = np.asarray(f(W, l2))
+        says = "At the limit itself the root is of 0, or by rounding of a little less than 0."
+        assert np.all(np.isfinite(got)), says
+        expect(teaches(got, l2), W, says, form=PICTURES, rtol=1e-6, atol=1e-8)
+
+
+@case("13.4", hidden=True)
+def pictures_of_small_singular_values(f):
+    W = np.array([[0.3, 0.4], [0.4, -0.3], [0, 0]]) * [1, 4e-4]
+    says = "A singular value of 0.0002 is small, but not 0."
+    expect(teaches(np.asarray(f(W, 0.1)), 0.1), W, says, form=PICTURES, rtol=1e-6, atol=1e-8)
 
 
 @case("13.4", hidden=True)

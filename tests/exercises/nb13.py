@@ -86,6 +86,32 @@ EXERCISES = {
                 g = Phi_val.T @ (Phi_val @ w - t_val) / len(t_val)
                 return -np.linalg.solve(H, g) * l2 * w
                 """,
+                "training rows are a mean",
+            ),
+            Wrong(
+                "a training sum in the fit alone",
+                FIT
+                + """
+w = np.linalg.solve(Phi.T @ Phi + np.diag(l2), Phi.T @ t)
+g = Phi_val.T @ (Phi_val @ w - t_val) / len(t_val)
+return -np.linalg.solve(H, g) * l2 * w
+""",
+                "training rows are a mean",
+            ),
+            Wrong(
+                "a sum on the right of the fit",
+                FIT
+                + """
+w = np.linalg.solve(H, Phi.T @ t)
+g = Phi_val.T @ (Phi_val @ w - t_val) / len(t_val)
+return -np.linalg.solve(H, g) * l2 * w
+""",
+                "training rows are a mean",
+            ),
+            Wrong(
+                "no penalty at all",
+                FIT.replace("+ np.diag(l2)", "+ 0") + "return -np.linalg.solve(H, g) * l2 * w",
+                "penalties in them",
             ),
             Wrong(
                 "shape: one penalty for all",
@@ -160,6 +186,23 @@ return list(g @ response)
                 "over the sum of the weights",
                 WEIGHTED + "return -np.sum((X @ W - Y) * (X @ S), axis=1) / np.sum(u)",
                 "not over the sum",
+            ),
+            Wrong(
+                "everything over the sum of the weights",
+                WEIGHTED.replace("/ n", "/ np.sum(u)")
+                + "return -np.sum((X @ W - Y) * (X @ S), axis=1) / np.sum(u)",
+                "All means are over n",
+            ),
+            Wrong(
+                "the fit over the sum of the weights",
+                WEIGHTED.replace("/ n", "/ np.sum(u)")
+                + "return -np.sum((X @ W - Y) * (X @ S), axis=1) / n",
+                "fit and H are means over n",
+            ),
+            Wrong(
+                "targets for residuals",
+                WEIGHTED + "return -np.sum(Y * (X @ S), axis=1) / n",
+                "no output",
             ),
             Wrong(
                 "penalty in the gradient",
@@ -245,7 +288,17 @@ return found
             Wrong(
                 "1/m forgotten",
                 PICTURES + "return -((Z @ W - T) @ S.T + (Z @ S) @ W.T)",
-                "1/m stands before",
+                "1/m stands before the bracket",
+            ),
+            Wrong(
+                "validation rows for pictures",
+                PICTURES + "return -((Z @ W - T) @ S.T + (Z @ S) @ W.T) / len(X_val)",
+                "not of validation rows",
+            ),
+            Wrong(
+                "a training sum",
+                PICTURES.replace(" / m", "") + "return -((Z @ W - T) @ S.T + (Z @ S) @ W.T) / m",
+                "in the fit and in H",
             ),
             Wrong(
                 "no solve", PICTURES + "return -((Z @ W - T) @ G.T + (Z @ G) @ W.T) / m", "No solve"
@@ -321,7 +374,29 @@ return (np.einsum("ik,jk->ij", R, S) - np.einsum("ik,jk->ij", Z @ S, W)) / m
                     z = (1 - np.sqrt(1 - 4 * c * sigma**2)) / (2 * sigma)
                 return (A.T * z) @ B.T
                 """,
-                "z is 0",
+                "there z is 0",
+            ),
+            Wrong(
+                "no guard at the limit",
+                """
+                B, sigma, A = np.linalg.svd(W, full_matrices=False)
+                c = l2 * W.shape[1]
+                with np.errstate(all="ignore"):
+                    z = 2 * c * sigma / (1 + np.sqrt(1 - 4 * c * sigma**2))
+                return (A.T * z) @ B.T
+                """,
+                "by rounding",
+            ),
+            Wrong(
+                "small for 0",
+                """
+                B, sigma, A = np.linalg.svd(W, full_matrices=False)
+                c = l2 * W.shape[1]
+                root = np.sqrt(np.maximum(1 - 4 * c * sigma**2, 0))
+                z = np.where(sigma > 1e-3, (1 - root) / np.maximum(2 * sigma, 1e-9), 0)
+                return (A.T * z) @ B.T
+                """,
+                "small, but not 0",
                 hidden=True,
             ),
             Wrong(
