@@ -484,8 +484,8 @@ MUTANTS = [
     Mutant(
         "verdict of each row",
         "influence_functions.py",
-        "status = info.status == INDEFINITE, np.maximum(info.status, INDEFINITE)",
-        "status = info.status == INDEFINITE, info.status",
+        "status=np.where(diverged, INDEFINITE, np.maximum(info.status, INDEFINITE))",
+        "status=info.status",
         "a matrix that one row proves indefinite is believed for the others",
         "test_fitted_model.py -k proves_indefinite",
     ),
