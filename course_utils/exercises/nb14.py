@@ -137,6 +137,9 @@ def fraction_of_a_large_one(f):
     v = 2**60 + 77
     says = "Wrong for a v of 60 bits: / makes a float, which has 53. Use // and %."
     same_integers(f(*times(v, 3, 9, 10), 9, 10), (v, 3), says)
+    buffer = 2**56 + 77
+    says = "Wrong for a buffer of 57 bits: / makes a float, which has 53. Use // and %."
+    same_integers(f(*times(13, buffer, 9, 10), 9, 10), (13, buffer), says)
     says = "Wrong for num = 1, den = 2: use the ones given."
     same_integers(f(*times(13, 6, 1, 2), 1, 2), (13, 6), says)
 
@@ -173,12 +176,17 @@ def reversed_pass(gradient, hvp, F_gradient, w0, step_sizes, momentum, slip=""):
     for k in reversed(range(len(step_sizes))):
         dv = dv + dw
         found[k] = -dv @ gradient(path[k + (slip == "late")])
-        dw = dw - (0 if slip == "no Hessian" else step_sizes[k]) * hvp(path[k], dv)
+        to = dw if slip == "Hessian on dw" else dv
+        straight = 0 if slip == "no direct road" else dw
+        dw = straight - (0 if slip == "no Hessian" else step_sizes[k]) * hvp(path[k], to)
         keep = {"forgets": 0, "no momentum back": 1}.get(slip, momentum)
         dv = keep * dv
         if slip == "Hessian with the shrunk dv":
             dw = dw + step_sizes[k] * (1 - momentum) * hvp(path[k], dv / momentum)
     return found
+
+
+NO_DIRECT_ROAD = "w_k enters w_{k+1} directly, too: the old dw stays, and a term is added to it."
 
 
 @case("14.3")
@@ -192,6 +200,7 @@ def two_steps_by_hand(f):
             "no Hessian"
         ),
         "v goes on to the next step, too: keep dv, times momentum.": slip("forgets"),
+        NO_DIRECT_ROAD: slip("no direct road"),
         "dv must be multiplied by momentum from step to step.": slip("no momentum back"),
         "hvp comes before dv is multiplied by momentum.": slip("Hessian with the shrunk dv"),
         "The run has momentum: v' = momentum v - eta g.": slip("plain run"),
@@ -205,6 +214,8 @@ def two_steps_by_hand(f):
     says = "For the example it should be [0.341, 0.248]."
     advice = {SHAPES: "gradient(w), hvp(w, u) and F_gradient(w) give arrays like w0."}
     got = called(f, *run, etas, 0.5, advice=advice)
+    says_kept = "Your function has changed w0: +=, -= write into the array."
+    assert np.array_equal(run[-1], np.zeros(1)), says_kept
     expect(got, right, says, slips, form=EACH)
 
 
@@ -214,8 +225,11 @@ def three_steps_of_two_weights(f):
     run = (lambda w: A @ w - b, lambda w, u: A @ u, lambda w: w - target, np.zeros(2))
     etas = np.array([0.1, 0.2, 0.05])
     right = reversed_pass(*run, etas, 0.9)
+    slip = lambda name: reversed_pass(*run, etas, 0.9, name)
+    which = "w_k enters the gradient, and so v_{k+1}: of which bar is the Hessian product?"
+    slips = {which: slip("Hessian on dw"), NO_DIRECT_ROAD: slip("no direct road")}
     says = "Right for one weight and two steps, wrong for two weights, three steps, momentum 0.9."
-    expect(f(*run, etas, 0.9), right, says, form=EACH)
+    expect(f(*run, etas, 0.9), right, says, slips, form=EACH)
 
 
 @case("14.3")
@@ -258,78 +272,83 @@ def a_run_on_a_bent_cost(f):
 THREE = "Three numbers: MAML, first-order MAML, Reptile."
 
 
-def mean_by(weights, c):
-    return np.sum(weights * c) / np.sum(weights)
+def mean_by(weights, a):
+    return np.sum(weights * a) / np.sum(weights)
 
 
 @case("14.4")
 def starts_by_hand(f):
-    h, c, eta = np.array([1.0, 2.0]), np.array([0.0, 1.0]), 0.25
+    h, a, eta = np.array([1.0, 2.0]), np.array([0.0, 1.0]), 0.25
     left = 1 - eta * h
-    right = [mean_by(h * left**2, c), mean_by(h * left, c), mean_by(h, c)]
+    right = [mean_by(h * left**2, a), mean_by(h * left, a), mean_by(h, a)]
     with_first = lambda first: [first, *right[1:]]
     slips = {
         "MAML: the chain rule gives 1 - eta h once more; that is first-order MAML.": with_first(
             right[1]
         ),
-        "MAML: the cost has the curvature h, too.": with_first(mean_by(left**2, c)),
+        "MAML: the cost has the curvature h, too.": with_first(mean_by(left**2, a)),
         "MAML: h counts once, for the gradient of the cost at phi.": with_first(
-            mean_by(h**2 * left**2, c)
+            mean_by(h**2 * left**2, a)
         ),
-        "MAML takes one inner step here.": with_first(mean_by(h * left**4, c)),
-        "First-order MAML: its gradient h (phi - c) has the factor h.": [
+        "MAML takes one inner step here.": with_first(mean_by(h * left**4, a)),
+        "First-order MAML: its gradient h (phi - a) has the factor h.": [
             right[0],
-            mean_by(left, c),
+            mean_by(left, a),
             right[2],
         ],
-        "Reptile moves by theta - phi = eta h (theta - c): h counts.": [*right[:2], 0.5],
-        "The tasks have different weights: which factor multiplies theta - c_i?": [0.5] * 3,
+        "The cost at phi has the gradient h (phi - a): h is missing, in all three.": [
+            mean_by(left**2, a),
+            mean_by(left, a),
+            0.5,
+        ],
+        "Reptile moves by theta - phi = eta h (theta - a): h counts.": [*right[:2], 0.5],
+        "The tasks have different weights: which factor multiplies theta - a_i?": [0.5] * 3,
         "In the order MAML, first-order MAML, Reptile.": right[::-1],
         "MAML and first-order MAML are swapped.": [right[1], right[0], right[2]],
         "Divide by the sum of the weights.": [
-            np.sum(h * left**2 * c),
-            np.sum(h * left * c),
-            np.sum(h * c),
+            np.sum(h * left**2 * a),
+            np.sum(h * left * a),
+            np.sum(h * a),
         ],
         "Those are means over tasks, not divided by the sum of the weights.": [
-            np.mean(h * left**2 * c),
-            np.mean(h * left * c),
-            np.mean(h * c),
+            np.mean(h * left**2 * a),
+            np.mean(h * left * a),
+            np.mean(h * a),
         ],
     }
-    says = "For h = [1, 2], c = [0, 1] and step 0.25 it should be (0.4706, 0.5714, 0.6667)."
-    expect(f(h, c, eta), right, says, slips, form=THREE)
+    says = "For h = [1, 2], a = [0, 1] and step 0.25 it should be (0.4706, 0.5714, 0.6667)."
+    expect(f(h, a, eta), right, says, slips, form=THREE)
 
 
 @case("14.4")
 def starts_of_three_tasks(f):
-    h, c, eta = np.array([1.0, 3.0, 2.0]), np.array([0.0, 1.0, -2.0]), 0.125
+    h, a, eta = np.array([1.0, 3.0, 2.0]), np.array([0.0, 1.0, -2.0]), 0.125
     left = 1 - eta * h
-    right = [mean_by(h * left**2, c), mean_by(h * left, c), mean_by(h, c)]
-    says = "Wrong for three tasks, h = [1, 3, 2], c = [0, 1, -2], step 0.125: any number of tasks."
-    expect(f(h, c, eta), right, says, form=THREE)
+    right = [mean_by(h * left**2, a), mean_by(h * left, a), mean_by(h, a)]
+    says = "Wrong for three tasks, h = [1, 3, 2], a = [0, 1, -2], step 0.125: any number of tasks."
+    expect(f(h, a, eta), right, says, form=THREE)
 
 
 @case("14.4", hidden=True)
 def starts_where_each_rule_rests(f):
     draw = np.random.default_rng(144)
     for number in (2, 3, 7):
-        h, c = draw.uniform(0.2, 5.0, number), draw.normal(size=number)
+        h, a = draw.uniform(0.2, 5.0, number), draw.normal(size=number)
         eta = 0.3  # some inner steps go too far
-        adapt = lambda theta: theta - eta * h * (theta - c)
-        after = lambda theta: jnp.mean(h * (adapt(theta) - c) ** 2) / 2
+        adapt = lambda theta: theta - eta * h * (theta - a)
+        after = lambda theta: jnp.mean(h * (adapt(theta) - a) ** 2) / 2
         rules = (
             jax.grad(after),
-            lambda theta: np.mean(h * (adapt(theta) - c)),
+            lambda theta: np.mean(h * (adapt(theta) - a)),
             lambda theta: np.mean(theta - adapt(theta)),
         )
         ends = []
         for rule in rules:  # linear in theta: two values give the root
             at_0, at_1 = float(rule(0.0)), float(rule(1.0))
             ends.append(at_0 / (at_0 - at_1))
-        says = f"With {number} tasks, of which some inner steps go beyond c_i, the rules rest at "
+        says = f"With {number} tasks, of which some inner steps go beyond a_i, the rules rest at "
         says += ", ".join(f"{end:.4f}" for end in ends)
-        expect_all_digits(f(h, c, eta), ends, says, form=THREE, rtol=1e-8, atol=1e-10)
+        expect_all_digits(f(h, a, eta), ends, says, form=THREE, rtol=1e-8, atol=1e-10)
 
 
 # --- 14.5 · The best next step --------------------------------------------------------------------

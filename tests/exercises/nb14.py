@@ -103,13 +103,21 @@ EXERCISES = {
         "def undo_fraction(v, buffer, num, den):",
         [
             Wrong(
+                "the buffer kept in 64 bits",
+                """
+                buffer, v = (buffer * num + v % num) % 2**64, v // num
+                return v * den + buffer % den, buffer // den
+                """,
+                "a long buffer",
+                hidden=True,
+            ),
+            Wrong(
                 "the buffer divided as a float",
                 """
                 buffer, v = buffer * num + v % num, v // num
                 return v * den + buffer % den, int(buffer / den)
                 """,
-                "a long buffer",
-                hidden=True,
+                "a buffer of 57 bits",
             ),
             Wrong("the buffer unused", "return v * den // num, buffer", "what rounding lost"),
             Wrong(
@@ -253,6 +261,49 @@ for w_k in path[::-1]:
 return jnp.array(found[::-1])
 """,
                 "the term with hvp is missing",
+            ),
+            Wrong(
+                "Hessian of dw",
+                REVERSE
+                + """
+dw, dv, found = F_gradient(w), 0 * w0, []
+for eta, w_k in zip(step_sizes[::-1], path[::-1]):
+    dv = dv + dw
+    found.append(-dv @ gradient(w_k))
+    dw, dv = dw - eta * hvp(w_k, dw), momentum * dv
+return jnp.array(found[::-1])
+""",
+                "of which bar",
+            ),
+            Wrong(
+                "no direct road",
+                REVERSE
+                + """
+dw, dv, found = F_gradient(w), 0 * w0, []
+for eta, w_k in zip(step_sizes[::-1], path[::-1]):
+    dv = dv + dw
+    found.append(-dv @ gradient(w_k))
+    dw, dv = -eta * hvp(w_k, dv), momentum * dv
+return jnp.array(found[::-1])
+""",
+                "directly, too",
+            ),
+            Wrong(
+                "w0 changed",
+                """
+                w, v, path = w0, 0 * w0, []
+                for eta in step_sizes:
+                    path.append(w.copy())
+                    v = momentum * v - eta * gradient(w)
+                    w += v
+                dw, dv, found = F_gradient(w), 0 * w0, []
+                for eta, w_k in zip(step_sizes[::-1], path[::-1]):
+                    dv = dv + dw
+                    found.append(-dv @ gradient(w_k))
+                    dw, dv = dw - eta * hvp(w_k, dv), momentum * dv
+                return np.array(found[::-1])
+                """,
+                "has changed w0",
             ),
             Wrong(
                 "velocity forgotten",
@@ -445,16 +496,16 @@ return found[::-1]
         ],
     ),
     "14.4": Exercise(
-        "def fixed_points(h, c, step_size):",
+        "def fixed_points(h, a, step_size):",
         [
             Wrong(
                 "what is left taken as positive",
                 """
                 left = abs(1 - step_size * h)
                 weights = jnp.stack([h * left**2, h * left, h])
-                return weights @ c / weights.sum(axis=1)
+                return weights @ a / weights.sum(axis=1)
                 """,
-                "beyond c_i",
+                "beyond a_i",
                 hidden=True,
             ),
             Wrong(
@@ -462,7 +513,7 @@ return found[::-1]
                 """
                 left = 1 - step_size * h
                 weights = jnp.stack([h * left, h * left, h])
-                return weights @ c / weights.sum(axis=1)
+                return weights @ a / weights.sum(axis=1)
                 """,
                 "that is first-order MAML",
             ),
@@ -471,16 +522,25 @@ return found[::-1]
                 """
                 left = 1 - step_size * h
                 weights = jnp.stack([left**2, h * left, h])
-                return weights @ c / weights.sum(axis=1)
+                return weights @ a / weights.sum(axis=1)
                 """,
                 "has the curvature h, too",
+            ),
+            Wrong(
+                "h nowhere",
+                """
+                left = 1 - step_size * h
+                weights = jnp.stack([left**2, left, jnp.ones_like(h)])
+                return weights @ a / weights.sum(axis=1)
+                """,
+                "in all three",
             ),
             Wrong(
                 "h squared",
                 """
                 left = 1 - step_size * h
                 weights = jnp.stack([(h * left) ** 2, h * left, h])
-                return weights @ c / weights.sum(axis=1)
+                return weights @ a / weights.sum(axis=1)
                 """,
                 "h counts once",
             ),
@@ -489,7 +549,7 @@ return found[::-1]
                 """
                 left = 1 - step_size * h
                 weights = jnp.stack([h * left**4, h * left, h])
-                return weights @ c / weights.sum(axis=1)
+                return weights @ a / weights.sum(axis=1)
                 """,
                 "one inner step",
             ),
@@ -498,7 +558,7 @@ return found[::-1]
                 """
                 left = 1 - step_size * h
                 weights = jnp.stack([h * left**2, left, h])
-                return weights @ c / weights.sum(axis=1)
+                return weights @ a / weights.sum(axis=1)
                 """,
                 "has the factor h",
             ),
@@ -507,17 +567,17 @@ return found[::-1]
                 """
                 left = 1 - step_size * h
                 weights = jnp.stack([h * left**2, h * left, jnp.ones_like(h)])
-                return weights @ c / weights.sum(axis=1)
+                return weights @ a / weights.sum(axis=1)
                 """,
                 "h counts",
             ),
-            Wrong("the mean of c", "return (jnp.mean(c),) * 3", "different weights"),
+            Wrong("the mean of a", "return (jnp.mean(a),) * 3", "different weights"),
             Wrong(
                 "reverse order",
                 """
                 left = 1 - step_size * h
                 weights = jnp.stack([h, h * left, h * left**2])
-                return weights @ c / weights.sum(axis=1)
+                return weights @ a / weights.sum(axis=1)
                 """,
                 "In the order MAML",
             ),
@@ -526,7 +586,7 @@ return found[::-1]
                 """
                 left = 1 - step_size * h
                 weights = jnp.stack([h * left, h * left**2, h])
-                return weights @ c / weights.sum(axis=1)
+                return weights @ a / weights.sum(axis=1)
                 """,
                 "are swapped",
             ),
@@ -534,7 +594,7 @@ return found[::-1]
                 "not divided",
                 """
                 left = 1 - step_size * h
-                return jnp.stack([h * left**2, h * left, h]) @ c
+                return jnp.stack([h * left**2, h * left, h]) @ a
                 """,
                 "Divide by the sum",
             ),
@@ -542,7 +602,7 @@ return found[::-1]
                 "means over tasks",
                 """
                 left = 1 - step_size * h
-                return jnp.stack([h * left**2, h * left, h]) @ c / len(h)
+                return jnp.stack([h * left**2, h * left, h]) @ a / len(h)
                 """,
                 "not divided by the sum",
             ),
@@ -551,7 +611,7 @@ return found[::-1]
                 """
                 left = 1 - step_size * h
                 weights = jnp.stack([h * left**2, h * left, h])[:, :2]
-                return weights @ c[:2] / weights.sum(axis=1)
+                return weights @ a[:2] / weights.sum(axis=1)
                 """,
                 "any number of tasks",
             ),
@@ -559,7 +619,7 @@ return found[::-1]
                 "shape: MAML alone",
                 """
                 weights = h * (1 - step_size * h) ** 2
-                return [weights @ c / weights.sum()]
+                return [weights @ a / weights.sum()]
                 """,
                 "Three numbers",
             ),
@@ -568,17 +628,17 @@ return found[::-1]
             """
             left = 1 - step_size * h
             maml, first = h * left**2, h * left
-            return maml @ c / maml.sum(), first @ c / first.sum(), h @ c / h.sum()
+            return maml @ a / maml.sum(), first @ a / first.sum(), h @ a / h.sum()
             """,
             """
             left = 1 - step_size * np.asarray(h)
-            return [np.average(c, weights=h * left**power) for power in (2, 1, 0)]
+            return [np.average(a, weights=h * left**power) for power in (2, 1, 0)]
             """,
             """
-            adapt = lambda theta: theta - step_size * h * (theta - c)
+            adapt = lambda theta: theta - step_size * h * (theta - a)
             rules = [
-                lambda theta: np.sum(h * (1 - step_size * h) * (adapt(theta) - c)),
-                lambda theta: np.sum(h * (adapt(theta) - c)),
+                lambda theta: np.sum(h * (1 - step_size * h) * (adapt(theta) - a)),
+                lambda theta: np.sum(h * (adapt(theta) - a)),
                 lambda theta: np.sum(theta - adapt(theta)),
             ]
             return tuple(rule(0.0) / (rule(0.0) - rule(1.0)) for rule in rules)
