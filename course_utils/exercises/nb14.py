@@ -162,17 +162,22 @@ def fraction_a_thousand_times(f):
 # --- 14.3 · The gradient of a run -----------------------------------------------------------------
 
 EACH = "One number per step: shape (K,)."
+NO_DIRECT_ROAD = "w_k enters w_{k+1} directly, too: the old dw stays, and a term is added to it."
 
 
-def reversed_pass(gradient, hvp, F_gradient, w0, step_sizes, momentum, slip=""):
-    """The reverse pass, or what one slip makes of it."""
-    w, v, path = w0, np.zeros_like(w0), []
+def weights_of_a_run(gradient, w0, step_sizes, momentum):
+    """The weights before each step and after the last, (K + 1, D)."""
+    w, v, path = w0, np.zeros_like(w0), [w0]
     for eta in step_sizes:
+        w, v = one_step(w, v, gradient, eta, momentum)
         path.append(w)
-        v = (0 if slip == "plain run" else momentum) * v - eta * gradient(w)
-        w = w + v
-    path.append(w)
-    dw, dv, found = F_gradient(w), np.zeros_like(w0), np.zeros(len(step_sizes))
+    return np.array(path)
+
+
+def reversed_pass(gradient, hvp, F_gradient, path, step_sizes, momentum, slip=""):
+    """The reverse pass, or what one slip makes of it."""
+    dw, dv = F_gradient(path[-1]), np.zeros_like(path[0])
+    found = np.zeros(len(step_sizes))
     for k in reversed(range(len(step_sizes))):
         dv = dv + dw
         found[k] = -dv @ gradient(path[k + (slip == "late")])
@@ -186,15 +191,13 @@ def reversed_pass(gradient, hvp, F_gradient, w0, step_sizes, momentum, slip=""):
     return found
 
 
-NO_DIRECT_ROAD = "w_k enters w_{k+1} directly, too: the old dw stays, and a term is added to it."
-
-
 @case("14.3")
 def two_steps_by_hand(f):
-    run = (lambda w: 2 * w - 1, lambda w, u: 2 * u, lambda w: w, np.zeros(1))
+    given = (lambda w: 2 * w - 1, lambda w, u: 2 * u, lambda w: w)
     etas = np.array([0.1, 0.2])
-    right = reversed_pass(*run, etas, 0.5)  # 0.341, 0.248
-    slip = lambda name: reversed_pass(*run, etas, 0.5, name)
+    path = weights_of_a_run(given[0], np.zeros(1), etas, 0.5)  # 0, 0.1, 0.31
+    right = reversed_pass(*given, path, etas, 0.5)  # 0.341, 0.248
+    slip = lambda name: reversed_pass(*given, path, etas, 0.5, name)
     slips = {
         "Each w_k also moves the gradient of its own step: the term with hvp is missing.": slip(
             "no Hessian"
@@ -203,45 +206,47 @@ def two_steps_by_hand(f):
         NO_DIRECT_ROAD: slip("no direct road"),
         "dv must be multiplied by momentum from step to step.": slip("no momentum back"),
         "hvp comes before dv is multiplied by momentum.": slip("Hessian with the shrunk dv"),
-        "The run has momentum: v' = momentum v - eta g.": slip("plain run"),
         "The gradient of step k is that at w_k, before the step.": slip("late"),
+        "F is judged at the last weights, path[-1], after the last step.": reversed_pass(
+            given[0], given[1], lambda w: given[2](path[-2]), path, etas, 0.5
+        ),
         "Only the last step: go on to the first.": np.array([0, right[1]]),
         "With respect to eta, not log eta.": right * etas,
         "The sign: a step subtracts the gradient.": -right,
         "In the order of the steps: the first step first.": right[::-1],
         "That is their sum; one number per step is asked for.": np.sum(right),
+        "One number per step: path has one row more than there are steps.": np.append(right, 0),
     }
     says = "For the example it should be [0.341, 0.248]."
-    advice = {SHAPES: "gradient(w), hvp(w, u) and F_gradient(w) give arrays like w0."}
-    got = called(f, *run, etas, 0.5, advice=advice)
-    says_kept = "Your function has changed w0: +=, -= write into the array."
-    assert np.array_equal(run[-1], np.zeros(1)), says_kept
+    advice = {SHAPES: "gradient(w), hvp(w, u) and F_gradient(w) give arrays like path[0]."}
+    got = called(f, *given, path, etas, 0.5, advice=advice)
     expect(got, right, says, slips, form=EACH)
 
 
 @case("14.3")
 def three_steps_of_two_weights(f):
     A, b, target = np.array([[2, 0.3], [0.3, 0.5]]), np.array([1.0, -1.0]), np.full(2, 0.5)
-    run = (lambda w: A @ w - b, lambda w, u: A @ u, lambda w: w - target, np.zeros(2))
+    given = (lambda w: A @ w - b, lambda w, u: A @ u, lambda w: w - target)
     etas = np.array([0.1, 0.2, 0.05])
-    right = reversed_pass(*run, etas, 0.9)
-    slip = lambda name: reversed_pass(*run, etas, 0.9, name)
+    path = weights_of_a_run(given[0], np.zeros(2), etas, 0.9)
+    right = reversed_pass(*given, path, etas, 0.9)
+    slip = lambda name: reversed_pass(*given, path, etas, 0.9, name)
     which = "w_k enters the gradient, and so v_{k+1}: of which bar is the Hessian product?"
     slips = {which: slip("Hessian on dw"), NO_DIRECT_ROAD: slip("no direct road")}
     says = "Right for one weight and two steps, wrong for two weights, three steps, momentum 0.9."
-    expect(f(*run, etas, 0.9), right, says, slips, form=EACH)
+    expect(f(*given, path, etas, 0.9), right, says, slips, form=EACH)
 
 
 @case("14.3")
 def two_steps_without_momentum(f):
-    h = np.array([1.0, 4.0, 0.5])
-    run = (lambda w: h * w, lambda w, v: h * v, lambda w: w**3, np.array([1.0, -1.0, 2.0]))
+    h, w0 = np.array([1.0, 4.0, 0.5]), np.array([1.0, -1.0, 2.0])
+    given = (lambda w: h * w, lambda w, v: h * v, lambda w: w**3)
     etas = np.array([0.3, 0.1])
-    w1 = (1 - 0.3 * h) * run[3]
+    w1 = (1 - 0.3 * h) * w0
     w2 = (1 - 0.1 * h) * w1
-    right = [-np.sum(w2**3 * (1 - 0.1 * h) * h * run[3]), -np.sum(w2**3 * h * w1)]
-    says = "Wrong without momentum, for two steps on h w^2 / 2 from w0 = [1, -1, 2]: start at w0?"
-    expect(f(*run, etas, 0.0), right, says, form=EACH)
+    right = [-np.sum(w2**3 * (1 - 0.1 * h) * h * w0), -np.sum(w2**3 * h * w1)]
+    says = "Wrong without momentum, for two steps on h w^2 / 2 from w_0 = [1, -1, 2]."
+    expect(f(*given, np.array([w0, w1, w2]), etas, 0.0), right, says, form=EACH)
 
 
 @case("14.3", hidden=True)
@@ -251,18 +256,12 @@ def a_run_on_a_bent_cost(f):
     sigma = lambda w: 1 / (1 + np.exp(-B @ w))
     gradient = lambda w: B.T @ sigma(w) / 6 + 0.2 * w**3
     hvp = lambda w, u: B.T @ (sigma(w) * (1 - sigma(w)) * (B @ u)) / 6 + 0.6 * w**2 * u
-
-    def end(etas, momentum):
-        w, v = w0, 0 * w0
-        for eta in etas:
-            v = momentum * v - eta * gradient(w)
-            w = w + v
-        return np.sum(np.sin(w - goal))
-
     for momentum, K in [(0.9, 5), (0.5, 1)]:
+        run = lambda etas: weights_of_a_run(gradient, w0, etas, momentum)
+        end = lambda etas: np.sum(np.sin(run(etas)[-1] - goal))
         etas, bumps = draw.uniform(0.1, 0.6, K), 1e-5 * np.eye(K)
-        right = [(end(etas + e, momentum) - end(etas - e, momentum)) / 2e-5 for e in bumps]
-        got = f(gradient, hvp, lambda w: np.cos(w - goal), w0, etas, momentum)
+        right = [(end(etas + e) - end(etas - e)) / 2e-5 for e in bumps]
+        got = f(gradient, hvp, lambda w: np.cos(w - goal), run(etas), etas, momentum)
         says = f"A run of {K} on a cost that is not quadratic: is hvp asked at w_k, each time?"
         expect(got, right, says, form=EACH, rtol=1e-6, atol=1e-8)
 

@@ -3,11 +3,7 @@
 from wrong_answers import Exercise, Wrong
 
 REVERSE = """
-w, v, path = w0, 0 * w0, []
-for eta in step_sizes:
-    path.append(w)
-    v = momentum * v - eta * gradient(w)
-    w = w + v
+w, path = path[-1], list(path[:-1])
 """
 
 EXERCISES = {
@@ -233,13 +229,13 @@ EXERCISES = {
         ],
     ),
     "14.3": Exercise(
-        "def step_size_gradient(gradient, hvp, F_gradient, w0, step_sizes, momentum):",
+        "def step_size_gradient(gradient, hvp, F_gradient, path, step_sizes, momentum):",
         [
             Wrong(
                 "hvp at the last weights",
                 REVERSE
                 + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for eta, w_k in zip(step_sizes[::-1], path[::-1]):
     dv = dv + dw
     found.append(-dv @ gradient(w_k))
@@ -250,10 +246,23 @@ return jnp.array(found[::-1])
                 hidden=True,
             ),
             Wrong(
+                "F before the last step",
+                """
+                w, path = path[-2], list(path[:-1])
+                dw, dv, found = F_gradient(w), 0 * w, []
+                for eta, w_k in zip(step_sizes[::-1], path[::-1]):
+                    dv = dv + dw
+                    found.append(-dv @ gradient(w_k))
+                    dw, dv = dw - eta * hvp(w_k, dv), momentum * dv
+                return jnp.array(found[::-1])
+                """,
+                "after the last step",
+            ),
+            Wrong(
                 "no Hessian",
                 REVERSE
                 + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for w_k in path[::-1]:
     dv = dv + dw
     found.append(-dv @ gradient(w_k))
@@ -266,7 +275,7 @@ return jnp.array(found[::-1])
                 "Hessian of dw",
                 REVERSE
                 + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for eta, w_k in zip(step_sizes[::-1], path[::-1]):
     dv = dv + dw
     found.append(-dv @ gradient(w_k))
@@ -279,7 +288,7 @@ return jnp.array(found[::-1])
                 "no direct road",
                 REVERSE
                 + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for eta, w_k in zip(step_sizes[::-1], path[::-1]):
     dv = dv + dw
     found.append(-dv @ gradient(w_k))
@@ -287,23 +296,6 @@ for eta, w_k in zip(step_sizes[::-1], path[::-1]):
 return jnp.array(found[::-1])
 """,
                 "directly, too",
-            ),
-            Wrong(
-                "w0 changed",
-                """
-                w, v, path = w0, 0 * w0, []
-                for eta in step_sizes:
-                    path.append(w.copy())
-                    v = momentum * v - eta * gradient(w)
-                    w += v
-                dw, dv, found = F_gradient(w), 0 * w0, []
-                for eta, w_k in zip(step_sizes[::-1], path[::-1]):
-                    dv = dv + dw
-                    found.append(-dv @ gradient(w_k))
-                    dw, dv = dw - eta * hvp(w_k, dv), momentum * dv
-                return np.array(found[::-1])
-                """,
-                "has changed w0",
             ),
             Wrong(
                 "velocity forgotten",
@@ -321,7 +313,7 @@ return jnp.array(found[::-1])
                 "dv not shrunk",
                 REVERSE
                 + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for eta, w_k in zip(step_sizes[::-1], path[::-1]):
     dv = dv + dw
     found.append(-dv @ gradient(w_k))
@@ -334,7 +326,7 @@ return jnp.array(found[::-1])
                 "dv shrunk before hvp",
                 REVERSE
                 + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for eta, w_k in zip(step_sizes[::-1], path[::-1]):
     dv = dv + dw
     found.append(-dv @ gradient(w_k))
@@ -345,27 +337,11 @@ return jnp.array(found[::-1])
                 "hvp comes before",
             ),
             Wrong(
-                "no momentum in the run",
-                """
-                w, path = w0, []
-                for eta in step_sizes:
-                    path.append(w)
-                    w = w - eta * gradient(w)
-                dw, dv, found = F_gradient(w), 0 * w0, []
-                for eta, w_k in zip(step_sizes[::-1], path[::-1]):
-                    dv = dv + dw
-                    found.append(-dv @ gradient(w_k))
-                    dw, dv = dw - eta * hvp(w_k, dv), momentum * dv
-                return jnp.array(found[::-1])
-                """,
-                "The run has momentum",
-            ),
-            Wrong(
                 "gradient after the step",
                 REVERSE
                 + """
 path.append(w)
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for k in reversed(range(len(step_sizes))):
     dv = dv + dw
     found.append(-dv @ gradient(path[k + 1]))
@@ -387,7 +363,7 @@ return jnp.zeros(len(step_sizes)).at[-1].set(last)
                 "by log eta",
                 REVERSE
                 + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for eta, w_k in zip(step_sizes[::-1], path[::-1]):
     dv = dv + dw
     found.append(-eta * dv @ gradient(w_k))
@@ -400,7 +376,7 @@ return jnp.array(found[::-1])
                 "sign",
                 REVERSE
                 + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for eta, w_k in zip(step_sizes[::-1], path[::-1]):
     dv = dv + dw
     found.append(dv @ gradient(w_k))
@@ -413,7 +389,7 @@ return jnp.array(found[::-1])
                 "last step first",
                 REVERSE
                 + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for eta, w_k in zip(step_sizes[::-1], path[::-1]):
     dv = dv + dw
     found.append(-dv @ gradient(w_k))
@@ -423,27 +399,10 @@ return jnp.array(found)
                 "first step first",
             ),
             Wrong(
-                "from zero",
-                """
-                w, v, path = 0 * w0, 0 * w0, []
-                for eta in step_sizes:
-                    path.append(w)
-                    v = momentum * v - eta * gradient(w)
-                    w = w + v
-                dw, dv, found = F_gradient(w), 0 * w0, []
-                for eta, w_k in zip(step_sizes[::-1], path[::-1]):
-                    dv = dv + dw
-                    found.append(-dv @ gradient(w_k))
-                    dw, dv = dw - eta * hvp(w_k, dv), momentum * dv
-                return jnp.array(found[::-1])
-                """,
-                "start at w0",
-            ),
-            Wrong(
                 "shape: the sum",
                 REVERSE
                 + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for eta, w_k in zip(step_sizes[::-1], path[::-1]):
     dv = dv + dw
     found.append(-dv @ gradient(w_k))
@@ -456,7 +415,7 @@ return jnp.sum(jnp.array(found))
         [
             REVERSE
             + """
-dw, dv, found = F_gradient(w), 0 * w0, []
+dw, dv, found = F_gradient(w), 0 * w, []
 for eta, w_k in zip(step_sizes[::-1], path[::-1]):
     dv = dv + dw
     found.append(-dv @ gradient(w_k))
@@ -464,34 +423,25 @@ for eta, w_k in zip(step_sizes[::-1], path[::-1]):
 return found[::-1]
 """,
             """
-            states = [(w0, np.zeros_like(w0))]
-            for eta in step_sizes:
-                w, v = states[-1]
-                v = momentum * v - eta * gradient(w)
-                states.append((w + v, v))
             K = len(step_sizes)
             found = np.zeros(K)
-            a, b = np.asarray(F_gradient(states[K][0])), np.zeros(len(w0))
+            a, b = np.asarray(F_gradient(path[K])), np.zeros(path.shape[1])
             for k in range(K - 1, -1, -1):
-                w = states[k][0]
                 b = b + a
-                found[k] = -np.dot(b, gradient(w))
-                a = a - step_sizes[k] * np.asarray(hvp(w, b))
+                found[k] = -np.dot(b, gradient(path[k]))
+                a = a - step_sizes[k] * np.asarray(hvp(path[k], b))
                 b = b * momentum
             return found
             """,
             """
-            D, K = len(w0), len(step_sizes)
-            w, v = jnp.asarray(w0), jnp.zeros(D)
+            D, K = path.shape[1], len(step_sizes)
             dw, dv = jnp.zeros((K, D)), jnp.zeros((K, D))  # forwards: by each eta
             for k, eta in enumerate(step_sizes):
-                g = gradient(w)
-                Hd = jnp.stack([hvp(w, d) for d in dw])
+                Hd = jnp.stack([hvp(path[k], d) for d in dw])
                 dv = momentum * dv - eta * Hd
-                dv = dv.at[k].add(-g)
-                v = momentum * v - eta * g
-                w, dw = w + v, dw + dv
-            return dw @ F_gradient(w)
+                dv = dv.at[k].add(-gradient(path[k]))
+                dw = dw + dv
+            return dw @ F_gradient(path[-1])
             """,
         ],
     ),
