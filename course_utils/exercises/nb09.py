@@ -52,6 +52,10 @@ def expected_cost_by_hand(f):
         "That floor is its limit for small steps: keep 2 - step_size * h.": cost(
             0.3 * c / (2 * 4 * h)
         ),
+        "What is squared at the start is x0 alone, without the floor.": 0.5
+        * h
+        @ (s + fade * (x0 - s) ** 2),
+        "exp(-2 step_size h k) is a limit for small steps.": cost(s, np.exp(-2 * 0.3 * h * 3)),
         "c is a variance already: do not square it.": cost(s * c),
         "One step too many.": cost(s, (1 - 0.3 * h) ** 8),
         "One step too few.": cost(s, (1 - 0.3 * h) ** 4),
@@ -108,6 +112,8 @@ def best_step_by_hand(f):
         "That is the noise scale without the Hessian, tr(Sigma) / |g|^2.": 5
         / below
         / (1 + np.trace(Sigma) / 5 / 5),
+        "Noise in the direction of g alone is too little: every direction costs.": 5
+        / (below + g @ Sigma @ g / 5),
         "The noise is divided by the batch, not multiplied.": 5 / (below + 5 * noise),
         "The batch is missing: the noise of its mean is Sigma / B.": 5 / (below + noise),
         "The numerator is g @ g, without a root.": np.sqrt(5) / (below + noise / 5),
@@ -177,6 +183,8 @@ def noise_scale_by_hand(f):
         "Upside down: the noise stands above.": 1 / right,
         "Off by a factor B: above stands the noise of one example, c; below the floor s of (9.4), "
         "whose noise is that of a batch, c / B.": right / 4,
+        "Below stands the mean gradient g, not g_B with the noise of its batch.": 3
+        / (np.sum(h**2 * s) + 3 / 4),
         "With the root of it: |g|^2 is a square.": 3 / np.sqrt(np.sum(h**2 * s)),
         "The step size is missing in the floor.": 3 / np.sum(h**2 * s / 0.4),
         "step_size is once too often in the floor: (9.4) has it once.": 3 / np.sum(h**2 * s * 0.4),
@@ -280,6 +288,7 @@ def interpolation_by_hand(f):
             1 / 6.25,
             1 - 1 / 6.25,
         ),
+        "Without noise the best step would be 1; yours would grow without end.": (1 / 5, 4 / 5),
         "The noise scale is d + 1, not d.": (1 / 5.75, 1 - 1 / 5.75),
         "That is the factor for the length of e; asked for is that of its square.": (
             1 / 6,

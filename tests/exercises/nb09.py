@@ -7,6 +7,22 @@ EXERCISES = {
         "def expected_cost(h, c, x0, step_size, batch, k):",
         [
             Wrong(
+                "start and floor squared together",
+                """
+                s = step_size * c / (batch * h * (2 - step_size * h))
+                return 0.5 * h @ (s + (1 - step_size * h) ** (2 * k) * (x0 - s) ** 2)
+                """,
+                "x0 alone",
+            ),
+            Wrong(
+                "exponential forgetting",
+                """
+                s = step_size * c / (batch * h * (2 - step_size * h))
+                return 0.5 * h @ (s + jnp.exp(-2 * step_size * h * k) * (x0**2 - s))
+                """,
+                "a limit for small steps",
+            ),
+            Wrong(
                 "a power by logarithms, for steps below 1/h alone",
                 """
                 s = step_size * c / (batch * h * (2 - step_size * h))
@@ -164,6 +180,11 @@ EXERCISES = {
         "def best_step(g, H, Sigma, batch):",
         [
             Wrong(
+                "the noise along g",
+                "return g @ g / (g @ H @ g + g @ Sigma @ g / batch)",
+                "in the direction of g alone",
+            ),
+            Wrong(
                 "a trace of two rows by hand",
                 """
                 trace = H[0] @ Sigma[:, 0] + H[1] @ Sigma[:, 1]
@@ -266,6 +287,14 @@ EXERCISES = {
                 """,
                 "a run comes to rest",
                 hidden=True,
+            ),
+            Wrong(
+                "the gradient of a batch",
+                """
+                s = step_size * c / (batch * h * (2 - step_size * h))
+                return jnp.sum(c) / jnp.sum(h**2 * s + c / batch)
+                """,
+                "not g_B",
             ),
             Wrong(
                 "the limit of small steps",
@@ -490,6 +519,11 @@ EXERCISES = {
                 hidden=True,
             ),
             Wrong("no noise", "return 1.0, 0.0", "the noise is missing"),
+            Wrong(
+                "noise alone",
+                "return batch / (d + 1), 1 - batch / (d + 1)",
+                "grow without end",
+            ),
             Wrong(
                 "d in place of d + 1",
                 "return 1 / (1 + d / batch), 1 - 1 / (1 + d / batch)",
