@@ -36,8 +36,8 @@ def _solved(f, M, l2, v, singular):
 
 
 SINGULAR = (
-    "Not for two equal images: M M^T has no inverse. Use np.linalg.lstsq or np.linalg.pinv, "
-    "which do not need one."
+    "Not for two equal images: the rows of M may depend on each other, so nothing may need an "
+    "inverse of M M^T, or as many directions as rows."
 )
 
 
@@ -211,7 +211,13 @@ def pbrf_with_cross_entropy(f):
     slips = dict(zip(hints, softmax_slips(theta, theta_s, 2, X, y, 0.4)))
     got = f(theta, theta_s, 2, softmax_net, cross_entropies, X, y, 0.4)
     right = softmax_reference(theta, theta_s, 2, X, y, 0.4)
-    expect(got, right, "Wrong for a network with cross-entropy.", slips, form=NUMBER)
+    expect(
+        got,
+        right,
+        "Wrong for a network with cross-entropy. Is the tangent taken in z, and not in theta?",
+        slips,
+        form=NUMBER,
+    )
 
 
 def slope_of(f, *rest):
@@ -314,7 +320,7 @@ def smooth_hinge_does_not_overflow(f):
     with np.errstate(all="ignore"):
         got = np.asarray(f(np.array([-1.0, 3.0]), 1e-3), float)
     assert np.isfinite(got).all(), (
-        "exp((1 - s)/t) overflows for s = -1, t = 0.001: let np.logaddexp(0, u) take the log."
+        "exp((1 - s)/t) overflows for s = -1, t = 0.001: the log can be had without it."
     )
     expect(got, [2.0, 0.0], "For s = [-1, 3], t = 0.001 it is [2, 0], to nine digits.", form=EACH)
 
