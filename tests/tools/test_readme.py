@@ -29,6 +29,7 @@ LESSON_7 = "notebooks/07_adaptive_normalization_decay.ipynb"
 LESSON_8 = "notebooks/08_infinite_width.ipynb"
 LESSON_15 = "notebooks/15_influence_functions.ipynb"
 LESSON_16 = "notebooks/16_computing_influence.ipynb"
+LESSON_17 = "notebooks/17_when_influence_breaks.ipynb"
 
 
 def blocks(language):
@@ -211,11 +212,34 @@ def labels():
     return f"steps to a mean squared error of 0.1: {said[0]}; {said[1]}"
 
 
+def corner():
+    rows = {row["t"]: row for row in table_of(LESSON_17, "fig3-table")}
+    six = {row["estimate"]: row["correlation r"] for row in table_of(LESSON_17, "six-table")}
+    r = ", ".join(f"{rows[t]['correlation r']} at t = {t}" for t in ("0", "0.001", "0.1"))
+    size = rows["0"]["size, predicted / real"]
+    spans = f"{six['(17.3), t = 0']} and {six['(17.3), t = 0.001']}"
+    return (
+        f"r {r}, where t = 0 foretells {size} times the size (94 removals); "
+        f"over six splits {spans} at t = 0 and 0.001"
+    )
+
+
+def unfinished():
+    (row,) = [r for r in table_of(LESSON_17, "refits-table") if r["refit"] == "warm, 300 steps"]
+    return (
+        f"r {row['r of (17.11)']}, slope {row['its slope']} (without the leverage "
+        f"{row['slope of (17.7)']}), six seeds: a network of 610 weights trained for 300 further "
+        "steps"
+    )
+
+
 # How the column "here" of each row reads, with every number from its row and column of the cell.
 HERE = {
     "Fig. 1": own_class,
     "Fig. 2, left": lambda: verdict("CG"),
     "Fig. 2, middle": lambda: verdict("LiSSA of the paper"),
+    "Fig. 2, right": unfinished,
+    "Fig. 3": corner,
     "Allen 1974": press,
     "Martens & Grosse 2015": race,
     "Li & Arora 2020": bits,
