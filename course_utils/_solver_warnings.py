@@ -169,7 +169,6 @@ def _largest_example_curvature(fit):
 
     The curvature of a mini-batch is a mean of these and cannot be larger.
     """
-    spread = np.unique(np.linspace(0, fit.n - 1, min(fit.n, _EXAMPLES_TRIED)).astype(int))
     start = jax.random.normal(jax.random.key(0), fit.theta.shape, fit.theta.dtype)
 
     def of_example(z):
@@ -177,6 +176,6 @@ def _largest_example_curvature(fit):
         H = fit.curvature_of(one, jnp.ones(1, start.dtype))
         return growth(lambda v: H(v) + (fit.l2 + fit.damping) * v, start, 20)
 
-    sample = trees.take_rows(fit.train, spread)
-    at_once = min(fit.gradients_at_once, len(spread))
+    sample = fit.sample(_EXAMPLES_TRIED)
+    at_once = min(fit.gradients_at_once, trees.num_rows(sample))
     return sharding.gathered(fit.mesh, jnp.max(trees.map_rows(of_example, sample, at_once)))

@@ -33,6 +33,7 @@ from course_utils.curvature import (
 )
 from course_utils.solvers import (
     CG,
+    COLUMNS_AT_ONCE,
     INDEFINITE,
     STALLED,
     Exact,
@@ -342,6 +343,11 @@ class FittedModel:
             self.of_theta(self.loss_fn), self.theta, data, weights, self.curvature
         )
 
+    def sample(self, count: int) -> PyTree:
+        """At most so many of the training examples, spread evenly."""
+        spread = np.unique(np.linspace(0, self.n - 1, min(self.n, count)).astype(int))
+        return trees.take_rows(self.train, spread)
+
     def block_size(self, num_vectors: int) -> int | None:
         """How many examples of a device enter a product with so many vectors; ``None``: all."""
         per_device = len(self.weights) // self.shards
@@ -581,10 +587,9 @@ def _survey(fit):
     """Finite leaves of params and data; R and ‖∇R‖, and the mean ‖∇ℓ_i‖ of a sample."""
     value, gradient = fit.weighted_loss_and_gradient(fit.weights)
     gradient = gradient / len(fit.weights) + fit.l2 * fit.theta
-    spread = np.unique(np.linspace(0, fit.n - 1, min(fit.n, _NORMS_SAMPLED)).astype(int))
     norm = lambda z: jnp.linalg.norm(jax.grad(fit.loss)(fit.theta, z))
-    sample = trees.take_rows(fit.train, spread)
-    typical = jnp.mean(trees.map_rows(norm, sample, fit.gradients_at_once))
+    norms = trees.map_rows(norm, fit.sample(_NORMS_SAMPLED), fit.gradients_at_once)
+    typical = jnp.mean(norms)
     found = _finite(fit), value, jnp.linalg.norm(gradient), typical
     return *sharding.gathered(fit.mesh, found), None
 
@@ -619,13 +624,14 @@ def _gradients(fit, data, measure, computes):
 
 @compiled
 def _prepare(fit, solver):
-    system = System(fit.hessian_product(64), fit.minibatch_product)
+    system = System(fit.hessian_product(COLUMNS_AT_ONCE), fit.minibatch_product)
     return sharding.gathered(fit.mesh, solver.prepare(system, fit.theta))
 
 
 @compiled
 def _dense(fit):
-    H = trees.dense(fit.hessian_product(64), fit.theta, batch_size=64)
+    H = fit.hessian_product(COLUMNS_AT_ONCE)
+    H = trees.dense(H, fit.theta, batch_size=COLUMNS_AT_ONCE)
     return sharding.gathered(fit.mesh, H)
 
 
@@ -672,9 +678,9 @@ def _inner_products(fit, x, data, formed):
 @compiled
 def _mean_eigenvalue(fit):
     """tr H / p: exactly up to p = 1,000, from 100 random signs beyond."""
-    H = fit.hessian_product(64)
+    H = fit.hessian_product(COLUMNS_AT_ONCE)
     if fit.p <= 1000:
-        total = jnp.sum(trees.diagonal(H, fit.theta, batch_size=64))
+        total = jnp.sum(trees.diagonal(H, fit.theta, batch_size=COLUMNS_AT_ONCE))
     else:
         total = hutchinson_trace(H, fit.theta, 100, key=jax.random.key(0)).value
     return total / fit.p

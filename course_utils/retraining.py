@@ -54,30 +54,32 @@ def retrain(
         raise ValueError(f"weights must have shape (k, {fit.n}), got {weights.shape}")
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise ValueError("weights must be finite and at least 0")
-    params, info = jax.device_get(_retrained(fit, weights, maxiter))
-    return jax.device_put(params), MinimizeInfo(*info)
+    return _on_host(_retrained(fit, weights, maxiter))
 
 
 @partial(compiled, static_argnames="maxiter")
 def _retrained(fit, weights, maxiter):
     rest = len(fit.weights) - fit.n  # fills up the last device of a mesh, with weight 0
 
-    def one(w):
+    def penalised(w):
         risk = lambda theta: jnp.pad(w, (0, rest)) @ fit.losses(theta, fit.train) / fit.n
-        penalised = lambda theta: risk(theta) + 0.5 * jnp.sum(fit.l2 * theta**2)
-        return minimize(penalised, fit.theta, method=_method(fit), maxiter=maxiter)
+        return lambda theta: risk(theta) + 0.5 * jnp.sum(fit.l2 * theta**2)
 
-    at_once = max(1, _NUMBERS_AT_ONCE // _size(fit))
-    theta, info = trees.map_rows(one, weights, at_once)
+    return _minima(fit, penalised, weights, maxiter)
+
+
+def _minima(fit, cost_of, rows, maxiter):
+    """All params where ``cost_of(row)``, a function of theta, is least, found from the fit on."""
+    method, numbers = ("newton", fit.p**2) if fit.p <= 1000 else ("lbfgs", 20 * fit.p)
+    of_row = lambda row: minimize(cost_of(row), fit.theta, method=method, maxiter=maxiter)
+    theta, info = trees.map_rows(of_row, rows, max(1, _NUMBERS_AT_ONCE // numbers))
     return sharding.gathered(fit.mesh, (jax.vmap(fit.params)(theta), info))
 
 
-def _method(fit):
-    return "newton" if fit.p <= 1000 else "lbfgs"
-
-
-def _size(fit):
-    return fit.p**2 if _method(fit) == "newton" else 20 * fit.p
+def _on_host(found):
+    """Params, and what is known of their fits as NumPy arrays."""
+    params, info = jax.device_get(found)
+    return jax.device_put(params), MinimizeInfo(*info)
 
 
 @configured
@@ -118,8 +120,7 @@ def proximal_refit(
     if not fit.is_composed:
         raise TypeError("proximal_refit needs a loss_fn made by compose(predict, criterion)")
     chosen = trees.row_indices(indices, fit.n)
-    params, info = jax.device_get(_proximal(fit, chosen, maxiter))
-    return jax.device_put(params), MinimizeInfo(*info)
+    return _on_host(_proximal(fit, chosen, maxiter))
 
 
 @partial(compiled, static_argnames="maxiter")
@@ -131,7 +132,7 @@ def _proximal(fit, indices, maxiter):
     slope_s = jax.vmap(jax.grad(criterion))(z_s, y)
     number = jnp.arange(len(fit.weights))  # from n on they fill up the last device of a mesh
 
-    def one(j):
+    def around(j):
         def Q(theta):  # but for a constant, so that its size is that of its rounding errors
             z, step = outputs(theta), theta - fit.theta
             losses = jax.vmap(criterion)(z, y)
@@ -139,11 +140,9 @@ def _proximal(fit, indices, maxiter):
             total = jnp.sum(jnp.where(number < fit.n, D, 0) - jnp.where(number == j, losses, 0))
             return total / fit.n + 0.5 * jnp.sum((fit.l2 + fit.damping) * step**2)
 
-        return minimize(Q, fit.theta, method=_method(fit), maxiter=maxiter)
+        return Q
 
-    at_once = max(1, _NUMBERS_AT_ONCE // _size(fit))
-    theta, info = trees.map_rows(one, indices, at_once)
-    return sharding.gathered(fit.mesh, (jax.vmap(fit.params)(theta), info))
+    return _minima(fit, around, indices, maxiter)
 
 
 def leave_one_out(

@@ -643,6 +643,7 @@ def _num_averaged(average, depth):
     return max(1, round(average * depth))
 
 
+COLUMNS_AT_ONCE = 128  # of a matrix that is written out
 _STEPS_UNCHECKED = 64  # how many steps may pass before growth is looked at
 
 
@@ -852,7 +853,7 @@ class Exact(_Setting):
 
     def prepare(self, system: System, like: jax.Array) -> Factored:
         """The matrix of ``system`` and its factor, once for all right-hand sides."""
-        return factorise(trees.dense(system.matvec, like, batch_size=128))
+        return factorise(trees.dense(system.matvec, like, batch_size=COLUMNS_AT_ONCE))
 
     def solve(self, system: System, prepared: Factored, B: jax.Array) -> tuple:
         """``direct`` with the factor at hand."""

@@ -727,8 +727,8 @@ MUTANTS = [
     Mutant(
         "refit without l2",
         "retraining.py",
-        "penalised = lambda theta: risk(theta) + 0.5 * jnp.sum(fit.l2 * theta**2)",
-        "penalised = lambda theta: risk(theta)",
+        "return lambda theta: risk(theta) + 0.5 * jnp.sum(fit.l2 * theta**2)",
+        "return lambda theta: risk(theta)",
         "refits have no penalty",
         "test_retraining.py -k closed_form",
     ),
