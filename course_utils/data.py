@@ -1,4 +1,4 @@
-r"""Data: small real sets, of scikit-learn and of MNIST, seeded synthetic ones, and all of MNIST.
+r"""Data: small real sets of scikit-learn, MNIST and Unicode, seeded synthetic ones, all of MNIST.
 
 Everything is NumPy, and ``X, y = digits()`` unpacks it. Rows of a real set come in the order of
 ``np.random.default_rng(seed).permutation(n)``, so that the first rows can be the training set
@@ -10,6 +10,8 @@ import http.client
 import math
 import os
 import struct
+import sys
+import unicodedata
 import zlib
 from collections.abc import Sequence
 from importlib import resources
@@ -157,6 +159,38 @@ def feature_names(name: str) -> list[str]:
     if name not in loaders:
         raise ValueError(f"no data set {name!r}: choose one of {', '.join(loaders)}")
     return [str(feature) for feature in loaders[name]().feature_names]
+
+
+def emoji_names(
+    word: str = "FACE", *, start: int = 0x1F600, stop: int = 0x1F650
+) -> list[tuple[str, str]]:
+    """Characters of Unicode and their names: ``[("😀", "GRINNING FACE"), ...]``, in their order.
+
+    They come with Python. Unicode never changes a name that it has given, and the block Emoticons,
+    which is the default, has no free place left: 72 of its 80 names have the word FACE, in every
+    version of Python that the course runs on.
+
+    Args:
+        word: keep the names that have this word, whole and in capitals; ``""`` keeps all.
+        start, stop: code points, the last one excluded. In other blocks a newer Python may know
+            more characters.
+
+    Raises:
+        ValueError: if ``word`` is not capitals (no name is), the code points are not an interval
+            of those of Unicode, or no name is left.
+
+    Source:
+        The Unicode Standard, chapter 4.8 "Name"; the Unicode character encoding stability policy.
+    """
+    if word != word.upper():
+        raise ValueError(f"names are in capitals: write {word.upper()!r}, not {word!r}")
+    if not 0 <= start < stop <= sys.maxunicode + 1:
+        raise ValueError(f"0 <= start < stop <= {sys.maxunicode + 1:#x}: got {start:#x}, {stop:#x}")
+    names = [(chr(code), unicodedata.name(chr(code), "")) for code in range(start, stop)]
+    kept = [(char, name) for char, name in names if name and (not word or word in name.split())]
+    if not kept:
+        raise ValueError(f"no name from {start:#x} to {stop:#x} has the word {word!r}")
+    return kept
 
 
 def split(X: np.ndarray, y: np.ndarray, num_train: int) -> tuple[Data, Data]:

@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import unicodedata
 import urllib.error
 import urllib.request
 from importlib import resources
@@ -98,6 +99,31 @@ def test_there_is_a_name_for_every_feature():
         assert len(names) == load().X.shape[1]
         assert all(type(feature) is str for feature in names)
     assert data.feature_names("diabetes")[:4] == ["age", "sex", "bmi", "bp"]
+
+
+def test_the_emoji_with_a_face_are_the_72_of_the_lesson():
+    found = data.emoji_names()
+    assert len(found) == 72 and sum(len(name) + 1 for _, name in found) == 1636
+    assert found[0] == ("\N{GRINNING FACE}", "GRINNING FACE")
+    assert found[-1] == ("\N{PERSON WITH POUTING FACE}", "PERSON WITH POUTING FACE")
+    assert [ord(char) for char, _ in found] == sorted({ord(char) for char, _ in found})
+    # Against the other direction of the standard library, from the name to the character.
+    assert all(unicodedata.lookup(name) == char for char, name in found)
+    every = {name for _, name in data.emoji_names("")}
+    assert len(every) == 80 and {name for name in every if "FACE" in name} == {n for _, n in found}
+    text = "\n".join(name for _, name in found)
+    assert hashlib.sha256(text.encode()).hexdigest().startswith("0d94abf75ee57ff6")
+
+
+def test_a_word_of_a_name_is_a_whole_word():
+    cats = [name for _, name in data.emoji_names("CAT")]
+    assert len(cats) == 9 and all("CAT" in name.split() for name in cats)
+    with pytest.raises(ValueError, match="no name from 0x1f600 to 0x1f650 has the word 'FAC'"):
+        data.emoji_names("FAC")
+    assert ("\u03b1", "GREEK SMALL LETTER ALPHA") in data.emoji_names(
+        "ALPHA", start=0x370, stop=0x400
+    )
+    assert data.emoji_names("", start=0, stop=0x21) == [(" ", "SPACE")]  # controls have no name
 
 
 def test_split_trains_on_the_first_rows():
@@ -427,6 +453,10 @@ def test_the_full_size_files_have_their_published_counts(split, size, ones):
         (lambda: data.mnist_small(per_class=2.5), "whole number from 1 to 200"),
         (lambda: data.mnist_small(per_class=True), "whole number from 1 to 200"),
         (lambda: data.feature_names("iris"), "no data set 'iris'"),
+        (lambda: data.emoji_names("face"), "write 'FACE', not 'face'"),
+        (lambda: data.emoji_names(start=9, stop=9), "start < stop"),
+        (lambda: data.emoji_names(start=-1), "0 <= start"),
+        (lambda: data.emoji_names(stop=0x110001), "stop <= 0x110000: got 0x1f600, 0x110001"),
         (lambda: data.mnist("validation"), "'train' or 'test': got 'validation'"),
         (lambda: data.split(np.ones((4, 2)), np.ones(4), 0), "between 1 and 3: got 0"),
         (lambda: data.split(np.ones((4, 2)), np.ones(4), 4), "between 1 and 3: got 4"),
