@@ -36,6 +36,7 @@ _HOMES = {
     "scores_on_disk": ("influence_on_disk",),
     "influence_result": ("Influence",),
     "kronecker": (
+        "Kronecker",
         "kronecker_factors",
         "kronecker_solve",
     ),

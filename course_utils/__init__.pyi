@@ -31,6 +31,7 @@ from course_utils.influence_functions import (
 from course_utils.scores_on_disk import influence_on_disk as influence_on_disk
 from course_utils.influence_result import Influence as Influence
 from course_utils.kronecker import (
+    Kronecker as Kronecker,
     kronecker_factors as kronecker_factors,
     kronecker_solve as kronecker_solve,
 )

@@ -12,7 +12,7 @@ from course_utils import sharding, trees
 from course_utils._arguments import round_up
 from course_utils._compiled import compiled
 from course_utils.curvature import lanczos
-from course_utils.solvers import DIVERGED, INDEFINITE, STATUS, Arnoldi, LiSSA, growth
+from course_utils.solvers import APPROXIMATION, DIVERGED, INDEFINITE, STATUS, Arnoldi, LiSSA, growth
 
 _EXAMPLES_TRIED = 4096  # examples whose curvatures are looked at where LiSSA has diverged
 
@@ -40,7 +40,8 @@ def report(fit, solver, info, norms, noun, names=None, where_nan="rows") -> None
     """
     names = np.arange(len(norms)) if names is None else np.asarray(names)
     indefinite, broken = info.status == INDEFINITE, info.status > INDEFINITE
-    short = ~(info.converged | indefinite | broken)
+    meant = info.status == APPROXIMATION
+    short = ~(info.converged | meant | indefinite | broken)
     words = lambda chosen: " and ".join(sorted(set(np.asarray(STATUS)[info.status[chosen]])))
     if indefinite.any():
         lowest, missing, rounding = _missing_curvature(fit)
@@ -55,6 +56,15 @@ def report(fit, solver, info, norms, noun, names=None, where_nan="rows") -> None
         warn(
             f"{some(noun, names[broken])}: the solve is {words(broken)}, and their {where_nan} are "
             f"NaN{cure}"
+        )
+    relative = info.residual_norm / np.where(norms > 0, norms, 1)
+    far = meant & (relative >= 1)
+    if 2 * far.sum() > len(far):
+        warn(
+            f"{some(noun, names[far])}: the factored matrix is far from that of the fit: the "
+            f"relative residual is up to {relative[far].max():.2g}, and zero would leave 1; their "
+            f"{where_nan} are kept, for an order at most and not for their sizes; raise damping, "
+            "or solve with CG()"
         )
     if short.any():
         worst = (info.residual_norm[short] / norms[short]).max()

@@ -31,22 +31,24 @@ from course_utils.curvature import (
     hutchinson_trace,
     weighted_curvature,
 )
+from course_utils.kronecker import Kronecker
 from course_utils.solvers import (
     CG,
     COLUMNS_AT_ONCE,
     INDEFINITE,
     STALLED,
+    Arnoldi,
     Exact,
     LiSSA,
     Solution,
     SolveInfo,
-    Solver,
     System,
     solve_rescaled,
 )
 
 PyTree = Any
 Loss = Callable[[PyTree, PyTree], jax.Array]
+Solver = CG | Exact | LiSSA | Arnoldi | Kronecker
 
 _EXAMPLES_AT_ONCE = 256  # in products with many vectors on a CPU: what a core keeps in its cache
 _GRADIENTS_FORMED_FROM = 128  # vectors: then a gradient costs less than a derivative along each
@@ -409,9 +411,13 @@ class FittedModel:
         What the solver finds before a right-hand side is known is kept for its next call.
 
         Raises:
-            ValueError: with ``Exact`` and ``check``, if H_d is not positive definite.
+            ValueError: with ``Exact`` and ``check``, if H_d is not positive definite; with
+                ``Kronecker``, if the factors are not those of the params, or l2 + damping is zero.
         """
-        if not isinstance(solver, CG) and solver not in self._prepared:
+        if isinstance(solver, Kronecker):
+            solver.check_shift(np.asarray(self.l2) + self.damping)
+            solver = sharding.replicate(self.mesh, solver)
+        elif not isinstance(solver, CG) and solver not in self._prepared:
             self._prepared[solver] = _prepare(self, solver)
         prepared: Any = self._prepared.get(solver)
         if isinstance(solver, Exact) and check:
@@ -636,7 +642,8 @@ def _dense(fit):
 
 
 def _solved_on_device(fit, solver, prepared, B):
-    system = System(fit.hessian_product(len(B)), fit.minibatch_product)
+    as_params, shift = fit._structure.unflatten, fit.l2 + fit.damping
+    system = System(fit.hessian_product(len(B)), fit.minibatch_product, shift, as_params)
     return sharding.gathered(fit.mesh, solver.solve(system, prepared, B))
 
 

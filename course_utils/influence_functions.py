@@ -32,8 +32,9 @@ import numpy as np
 from course_utils import _arguments, _solver_warnings, sharding, trees
 from course_utils._arguments import configured
 from course_utils._compiled import compiled
-from course_utils.fitted_model import DIRECTIONS_AT_ONCE, FittedModel, take_rows
+from course_utils.fitted_model import DIRECTIONS_AT_ONCE, FittedModel, Solver, take_rows
 from course_utils.influence_result import Influence
+from course_utils.kronecker import Kronecker
 from course_utils.solvers import (
     CG,
     DIVERGED,
@@ -41,7 +42,6 @@ from course_utils.solvers import (
     Arnoldi,
     LiSSA,
     SolveInfo,
-    Solver,
     default_tol,
 )
 
@@ -71,7 +71,8 @@ def influence(
     Args:
         fit: the fitted model.
         test: pytree whose leaves share a leading axis of n_test examples, like the training data.
-        solver: ``CG(tol=…, maxiter=…)``, ``LiSSA(…)``, ``Arnoldi(rank=…)`` or ``Exact()``.
+        solver: ``CG(tol=…, maxiter=…)``, ``LiSSA(…)``, ``Arnoldi(rank=…)``, ``Kronecker(factors)``
+            or ``Exact()``.
         candidates: the examples to score, like the training data; ``None``: the training data.
             The score of a new point is minus what *adding* it with the weight 1/n would change.
             First order alone: what a new point bends is not what a training point bends.
@@ -102,7 +103,9 @@ def influence(
         RuntimeWarning: once for each of: test points whose solve failed, with the damping or the
             scale that cures it (where the matrix is not positive definite, all rows are NaN: none
             estimates a refit); those whose solve did not reach the tolerance, with the residual;
-            and a measure whose gradient is zero at all test points, such as an accuracy.
+            those that ``Kronecker`` leaves with a residual of the size of the right-hand side or
+            more, where they are most; and a measure whose gradient is zero at all test points, such
+            as an accuracy.
 
     Source:
         Koh and Liang, ICML 2017; the inner products as forward-mode derivatives follow from
@@ -315,8 +318,8 @@ def group_influence(
         in the columns of groups whose solve failed.
 
     Raises:
-        TypeError: an unknown ``order``; "newton" with ``LiSSA`` or ``Arnoldi``; and what
-            ``influence`` raises.
+        TypeError: an unknown ``order``; "newton" with ``LiSSA``, ``Arnoldi`` or ``Kronecker``; and
+            what ``influence`` raises.
         ValueError: an index that is out of range or twice in a group; a group of all training
             points with "refit-mean"; and what ``influence`` raises.
 
@@ -327,7 +330,7 @@ def group_influence(
     """
     _arguments.one_of("order", order, (1, 2, "newton"))
     check_arguments(fit, solver)
-    if order == "newton" and isinstance(solver, LiSSA | Arnoldi):
+    if order == "newton" and isinstance(solver, LiSSA | Arnoldi | Kronecker):
         raise TypeError('order="newton" takes CG(...) or Exact(), as each group has its own matrix')
     slopes = slopes_of(fit, test, test_loss_fn)
     members = _members(fit, groups)
@@ -524,7 +527,8 @@ def check_arguments(fit, solver, test_loss_fn=None, measure=None):
     check_fit(fit)
     if not isinstance(solver, Solver):
         raise TypeError(
-            f"solver must be CG(...), LiSSA(...), Arnoldi(...) or Exact(), got {solver!r}"
+            "solver must be CG(...), LiSSA(...), Arnoldi(...), Kronecker(...) or Exact(), got "
+            f"{solver!r}"
         )
     if measure is not None:
         _arguments.one_of("measure", measure, ("loss", "benefit"))

@@ -19,9 +19,9 @@ from course_utils import _fingerprint, _solver_warnings, trees
 from course_utils import influence_functions as functions
 from course_utils._arguments import configured
 from course_utils._files import write_whole
-from course_utils.fitted_model import FittedModel
+from course_utils.fitted_model import FittedModel, Solver
 from course_utils.influence_result import Influence
-from course_utils.solvers import CG, INDEFINITE, SolveInfo, Solver
+from course_utils.solvers import CG, INDEFINITE, STATUS, SolveInfo
 
 PyTree = Any
 
@@ -116,11 +116,11 @@ def _name(fit, test, solver, measure, about):
     def add(*words):
         digest.update(json.dumps(words).encode())
 
-    add(jax.__version__, jax.default_backend())
+    add(jax.__version__, jax.default_backend(), STATUS)
     for option in ("jax_enable_x64", "jax_default_prng_impl", "jax_threefry_partitionable"):
         add(option, getattr(jax.config, option))
     numbers, _ = fit.tree_flatten()
-    for tree in (numbers, test):
+    for tree in (numbers, test, solver):
         add(str(jax.tree.structure(tree)))
         for leaf in map(_fingerprint.as_numbers, jax.tree.leaves(tree)):
             add(str(leaf.dtype), leaf.shape)

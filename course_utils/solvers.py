@@ -1,10 +1,11 @@
 r"""Solve $A x = b$ from products with A, and say whether to believe the answer.
 
 Functions (``cg``, ``direct``, ``neumann``, ``lissa``) take pytrees and return ``(x, SolveInfo)``.
-The same methods as settings (``CG``, ``Exact``, ``LiSSA``, ``Arnoldi``) solve for many right-hand
-sides at once, as rows of a matrix; ``influence`` takes those. A certificate is made of arrays, so
-that ``jit`` and ``vmap`` keep it; its residual is recomputed from the returned x, not carried
-along. Solvers never warn and never print: what to do about a failure is the caller's decision.
+The same methods as settings (``CG``, ``Exact``, ``LiSSA``, ``Arnoldi``; ``Kronecker`` has a module
+of its own) solve for many right-hand sides at once, as rows of a matrix; ``influence`` takes those.
+A certificate is made of arrays, so that ``jit`` and ``vmap`` keep it; its residual is recomputed
+from the returned x, not carried along. Solvers never warn and never print: what to do about a
+failure is the caller's decision.
 """
 
 from collections.abc import Callable
@@ -25,8 +26,12 @@ Matvec = Callable[[PyTree], PyTree]
 # The words of SolveInfo.status, and their numbers, from the best to the worst: code compares them.
 # Up to STALLED x can be used as far as its residual allows; from INDEFINITE on x is no solution,
 # and from DIVERGED on it is NaN.
-STATUS = ("converged", "maxiter", "stalled", "indefinite", "diverged", "non-finite", "singular")
-CONVERGED, MAXITER, STALLED, INDEFINITE, DIVERGED, NON_FINITE, SINGULAR = range(len(STATUS))
+STATUS = (
+    *("converged", "approximation", "maxiter", "stalled"),
+    *("indefinite", "diverged", "non-finite", "singular"),
+)
+CONVERGED, APPROXIMATION, MAXITER, STALLED, *_FAILED = range(len(STATUS))
+INDEFINITE, DIVERGED, NON_FINITE, SINGULAR = _FAILED
 _RUNNING, _PAUSED = -1, -2  # states of a search, which no certificate shows
 
 
@@ -55,10 +60,11 @@ class SolveInfo(NamedTuple):
     def describe(self) -> str | list[str]:
         """The status in a word (a list of words for several right-hand sides).
 
-        "converged"; "maxiter": steps ran out, or the rank of ``Arnoldi`` did not suffice;
-        "stalled": rounding stopped all progress above the tolerance; "indefinite": a direction with
-        pᵀAp ≤ 0 to rounding; "diverged": the terms of a series grew; "non-finite": NaN or infinity;
-        "singular": the smallest eigenvalue is a rounding error.
+        "converged"; "approximation": the solution for another matrix, as asked for (``Kronecker``),
+        with the residual for this one; "maxiter": steps ran out, or the rank of ``Arnoldi`` did not
+        suffice; "stalled": rounding stopped all progress above the tolerance; "indefinite": a
+        direction with pᵀAp ≤ 0 to rounding; "diverged": the terms of a series grew; "non-finite":
+        NaN or infinity; "singular": the smallest eigenvalue is a rounding error.
         """
         return np.asarray(STATUS)[np.asarray(self.status)].tolist()
 
@@ -114,6 +120,14 @@ def _unit_size(b):
     length = _length(b)[..., None]
     b = b / jnp.where(length > 0, length, 1)
     return b, jnp.where(largest > 0, (largest * length), 1)[..., 0]
+
+
+def residual_and_curvature(matvec: Matvec, x: jax.Array, b: jax.Array) -> tuple:
+    """‖b − A x‖ and xᵀAx / xᵀx, infinite where x is 0, of each row of x and b: (s,) both."""
+    image = jax.vmap(matvec)(x)
+    unit, length = _unit_size(x)
+    along = jnp.sum(unit * (image / length[:, None]), axis=1)
+    return _length(b - image), jnp.where(jnp.any(x != 0, axis=1), along, jnp.inf)
 
 
 def growth(matvec: Matvec, start: jax.Array, num_steps: int) -> jax.Array:
@@ -684,13 +698,10 @@ def _lissa(sampled, b, key, scale, depth, num_samples, num_averaged, tol, certif
     residual_norm, curvature = jnp.full_like(norms, jnp.nan), jnp.full_like(norms, jnp.inf)
     if certify is not None:
         probe = jnp.where(failed[:, None], b, x)  # a matrix with NaN is told from growth
-        image = jax.vmap(certify)(probe)
-        gap = _length(b - image)
+        gap, along = residual_and_curvature(certify, probe, b)
         broken = broken | ~jnp.isfinite(gap)
         residual_norm = jnp.where(failed, jnp.nan, gap)
-        unit, length = _unit_size(probe)
-        along = jnp.sum(unit * (image / length[:, None]), axis=1)
-        curvature = jnp.where(jnp.any(probe != 0, axis=1) & ~failed, along, jnp.inf)
+        curvature = jnp.where(failed, jnp.inf, along)
     target = (default_tol(b.dtype) if tol is None else tol) * norms
     status = jnp.where(residual_norm <= target, CONVERGED, MAXITER)
     negative = curvature < -10 * jnp.finfo(b.dtype).eps * scale
@@ -736,6 +747,8 @@ class System(NamedTuple):
 
     matvec: Matvec
     minibatch: Callable[[int], Callable[..., jax.Array]]  # batch_size -> (v, key) -> product
+    shift: Any = None  # l2 + damping of each param, which is part of it: (p,)
+    as_params: Any = None  # a function from (..., p) to params; None for leaves held fixed
 
 
 class Solution(NamedTuple):
@@ -762,7 +775,7 @@ def solve_rescaled(solve: Callable, B: np.ndarray) -> Solution:
     return Solution(x, info, None if runs is None else runs * size[:, None, None])
 
 
-class _Setting:
+class Setting:
     """A setting is checked where it is made; within a compiled function its numbers are traced."""
 
     def __post_init__(self):
@@ -777,14 +790,14 @@ class _Setting:
         """Raise ``ValueError`` for numbers out of range; there may be none."""
 
 
-def _static(default):
+def static(default):
     """A field that a compiled solve is compiled for, unlike numbers, which it is called with."""
     return field(default=default, metadata=dict(static=True))
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class CG(_Setting):
+class CG(Setting):
     """Conjugate gradients: from products alone, so p may be large; for positive definite matrices.
 
     Several right-hand sides share one Krylov space, so that each needs far fewer steps than alone.
@@ -804,7 +817,7 @@ class CG(_Setting):
 
     tol: float | None = None
     maxiter: int | None = None
-    block: bool = _static(True)
+    block: bool = static(True)
 
     def check(self) -> None:
         """Raise ``ValueError`` or ``TypeError`` for settings out of range."""
@@ -841,7 +854,7 @@ class CG(_Setting):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Exact(_Setting):
+class Exact(Setting):
     """The matrix written out and factorised: p² numbers, p³/3 operations, nothing to choose.
 
     The factor is kept with the fitted model, for every later call.
@@ -867,7 +880,7 @@ class Exact(_Setting):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class LiSSA(_Setting):
+class LiSSA(Setting):
     """Stochastic Neumann series: each step sees a mini-batch alone, so n may be large.
 
     Noisy, and biased where the depth is short: see ``lissa``. Right-hand sides share their
@@ -888,8 +901,8 @@ class LiSSA(_Setting):
 
     scale: float | None = None
     recursion_depth: int = 1000
-    num_samples: int = _static(1)
-    batch_size: int = _static(1)
+    num_samples: int = static(1)
+    batch_size: int = static(1)
     average: float = 0.5
     seed: int = 0
     tol: float = 0.1
@@ -924,7 +937,7 @@ class LiSSA(_Setting):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Arnoldi(_Setting):
+class Arnoldi(Setting):
     r"""The steepest directions alone: $H_d^{-1}$ on the span of a few eigenvectors, 0 elsewhere.
 
     $$x = \sum_{i=1}^r \frac{q_i^\top b}{h_i}\, q_i,$$
@@ -945,7 +958,7 @@ class Arnoldi(_Setting):
     """
 
     rank: int = field(metadata=dict(static=True))
-    num_steps: int | None = _static(None)
+    num_steps: int | None = static(None)
     tol: float = 0.1
     seed: int = 0
 
@@ -983,6 +996,3 @@ class Arnoldi(_Setting):
         status = jnp.where(residual_norm <= self.tol * _length(B), CONVERGED, MAXITER)
         definite = lowest > 10 * eps * jnp.max(jnp.abs(values))
         return x, residual_norm, jnp.where(definite, status, INDEFINITE), 0, lowest, np.nan, None
-
-
-Solver = CG | Exact | LiSSA | Arnoldi

@@ -100,6 +100,7 @@ SIGNATURES = {
     "CG": "tol, maxiter",
     "LiSSA": "scale, recursion_depth, num_samples, batch_size, average, seed",
     "Arnoldi": "rank",
+    "Kronecker": "factors, corrected",
     "Exact": "",
 }
 
@@ -193,6 +194,17 @@ def test_a_hypergradient_passes_through_cg():
 MATRIX = jnp.diag(jnp.array([1.0, 2.0, 3.0]))
 TIMES = lambda v: 2 * v
 KEY = jax.random.key(0)
+
+
+def of_layers():
+    """Scores by factors of a softmax regression on the signs, which make their own way here."""
+    params, labels = [{"w": jnp.asarray(X[:3, :2]), "b": jnp.zeros(2)}], (Y > 0).astype(int)
+    loss = cu.compose(models.mlp, models.cross_entropy)
+    fit = FittedModel.at(loss, params, (X, labels), l2=L2, damping=1.0, curvature="ggn")
+    solver = cu.Kronecker(cu.kronecker_factors(params, X))
+    return cu.influence(fit, (X[:5], labels[:5]), solver=solver).scores
+
+
 PRODUCTS = {
     "hvp": lambda: cu.hvp(lambda p: jnp.sum(p**3), jnp.ones(3), jnp.ones(3)),
     "hvp_operator": lambda: cu.hvp_operator(lambda p: jnp.sum(p**3), jnp.ones(3))(jnp.ones(3)),
@@ -213,6 +225,7 @@ PRODUCTS = {
         cu.influence(fitted(), TEST, solver=cu.LiSSA(recursion_depth=9, tol=0.999)).scores
     ),
     "Arnoldi": lambda: cu.influence(fitted(), TEST, solver=cu.Arnoldi(rank=3)).scores,
+    "Kronecker": lambda: of_layers(),
     "blocks": lambda: cu.influence(fitted(batch_size=5), TEST).scores,
     "group, newton": lambda: cu.group_influence(fitted(), TEST, [[1, 2]], order="newton"),
     "relative damping": lambda: fitted(relative_damping=0.1).with_damping(0.2).theta,

@@ -1,12 +1,17 @@
 """K-FAC and EK-FAC against dense Fisher matrices, in the cases where theory says what they are."""
 
+import functools
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
+from logistic import assert_agree, only_warning
 
-from course_utils import curvature, kronecker, models, trees
+import course_utils as cu
+from course_utils import Exact, FittedModel, Kronecker, curvature, kronecker, models, trees
 
 SIZES = (3, 2, 2)
 X = np.random.default_rng(0).normal(size=(7, 3))
@@ -252,3 +257,392 @@ def test_bad_input_is_refused_with_what_was_expected(name):
     call, words = REFUSED[name]
     with pytest.raises(ValueError, match=words):
         call(network())
+
+
+# --------------------------------------------------------------------------------------
+# Kronecker, the setting of ``influence``
+# --------------------------------------------------------------------------------------
+
+LOSS = cu.compose(models.mlp, models.cross_entropy)
+Y = np.arange(7) % 2
+TEST = np.random.default_rng(2).normal(size=(5, 3)), np.array([0, 1, 1, 0, 1])
+FACTORS = kronecker.kronecker_factors(network(), X)
+UNEQUAL = [{"w": 0.03, "b": 0.0}, {"w": 0.0, "b": 0.2}]  # biases free, and weights free
+
+
+def fitted(loss=LOSS, params=None, **options):
+    """A model that is at no optimum, which no formula here asks for."""
+    options = dict(l2=0.02, damping=0.1, curvature="ggn") | options
+    return FittedModel.at(loss, network() if params is None else params, (X, Y), **options)
+
+
+def gradients(params, data):
+    """Those of the loss of each example, (n, p), in the order of ``trees.ravel``."""
+    of_example = jax.grad(lambda p, x, y: models.cross_entropy(models.mlp(p, x), y))
+    return np.asarray(trees.ravel_rows(jax.vmap(of_example, (None, 0, 0))(params, *data)))
+
+
+def shifts(l2, damping=0.1):
+    """l2 + damping of every param, (p,)."""
+    each = trees.broadcast_prefix(l2, network())
+    return damping + np.concatenate(
+        [np.full(p.size, a) for a, p in zip(jax.tree.leaves(each), jax.tree.leaves(network()))]
+    )
+
+
+def block_diagonal(blocks):
+    """Blocks with the bias last, as one matrix in the order of ``trees.ravel``: bias first."""
+    blocks = [np.roll(block, [2, 2], axis=[0, 1]) for block in blocks]  # each layer has 2 outputs
+    return scipy.linalg.block_diag(*blocks)
+
+
+def true_matrix(curvature_name, l2, damping):
+    """H_d of the fit, dense, from the mean loss of all examples."""
+    params = network()
+    mean = lambda z: jnp.mean(jax.vmap(models.cross_entropy)(z, Y))
+    predict = lambda p: models.mlp(p, X)
+    product = {
+        "ggn": lambda v: curvature.ggnvp(predict, mean, params, v),
+        "hessian": lambda v: curvature.hvp(lambda p: mean(predict(p)), params, v),
+    }[curvature_name]
+    return np.asarray(trees.dense(product, params)) + np.diag(shifts(l2, damping))
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+@pytest.mark.parametrize("l2", [0.02, UNEQUAL], ids=["one l2", "unequal"])
+@pytest.mark.parametrize("removal", ["fixed-weight", "refit-mean"])
+def test_scores_are_those_of_dense_kronecker_products(removal, l2, corrected):
+    """Also where w and b of a layer are penalised unequally: no multiple of the identity then."""
+    fit = fitted(l2=l2, removal=removal)
+    result = cu.influence(fit, TEST, solver=Kronecker(FACTORS, corrected))
+    matrix = block_diagonal([dense(f, corrected) for f in FACTORS]) + np.diag(shifts(l2))
+    s = np.linalg.solve(matrix, gradients(network(), TEST).T).T
+    g = gradients(network(), (X, Y))
+    if removal == "refit-mean":
+        g = g + shifts(l2, 0.0) * np.asarray(trees.ravel(network()))
+    assert_agree(result.scores, s @ g.T / 7, 1e-12)
+    assert_agree(trees.ravel_rows(result.s_test), s, 1e-12)
+
+
+@pytest.mark.parametrize("name", ["ggn", "hessian"])
+@pytest.mark.parametrize("l2", [0.02, UNEQUAL], ids=["one l2", "unequal"])
+def test_the_certificate_speaks_of_the_matrix_of_the_model_itself(name, l2):
+    damping = {"ggn": 0.1, "hessian": 0.5}[name]
+    H_d = true_matrix(name, l2, damping)
+    assert np.linalg.eigvalsh(H_d)[0] > 0.01
+    fit = fitted(curvature=name, l2=l2, damping=damping)
+    s, info = cu.s_test(fit, TEST, solver=Kronecker(FACTORS))
+    s, b = np.asarray(trees.ravel_rows(s)), gradients(network(), TEST)
+    residual = np.linalg.norm(b - s @ H_d, axis=1)
+    assert (residual > 1e-3 * np.linalg.norm(b, axis=1)).all()  # it is no solution
+    np.testing.assert_allclose(info.residual_norm, residual, rtol=1e-9)
+    rayleigh = np.einsum("ij,jk,ik->i", s, H_d, s) / np.sum(s * s, axis=1)
+    np.testing.assert_allclose(info.min_curvature, rayleigh, rtol=1e-9)
+    assert info.describe() == ["approximation"] * 5 and not info.converged.any()
+    assert not info.num_steps.any() and np.isnan(info.scale).all()
+
+
+def factorial_fit(classes=3):
+    """One layer at zero and a full factorial: every label once for each corner of a cube."""
+    corners = np.array(list(itertools.product([-1.0, 1.0], repeat=3)))
+    data = np.repeat(corners, classes, axis=0), np.tile(np.arange(classes), len(corners))
+    params = [{"w": jnp.zeros((3, classes)), "b": jnp.zeros(classes)}]
+    return params, data
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+@pytest.mark.parametrize("name", ["ggn", "hessian"])
+def test_where_the_factors_are_exact_it_converges_to_what_exact_finds(name, corrected):
+    """At the optimum of one layer with the same probabilities everywhere: s is free of a."""
+    params, data = factorial_fit()
+    fit = FittedModel(LOSS, params, data, l2=0.01, curvature=name)  # at an optimum: no warning
+    solver = Kronecker(kronecker.kronecker_factors(params, data[0]), corrected)
+    test = data[0][::2] + 0.3, data[1][::2]
+    found, exact = (cu.influence(fit, test, solver=s) for s in (solver, Exact()))
+    assert found.info.describe() == ["converged"] * 12 and found.info.converged.all()
+    assert_agree(found.scores, exact.scores, 1e-12)
+    moved = cu.influence_on_params(fit, [0, 5], solver=solver, corrected=True)
+    expected = cu.influence_on_params(fit, [0, 5], solver=Exact(), corrected=True)
+    assert_agree(trees.ravel_rows(moved), trees.ravel_rows(expected), 1e-12)
+
+
+def test_corrected_eigenvalues_solve_the_block_diagonal_system_better():
+    """Summed over all right-hand sides. Where damping is large, the squared error of a solve is
+    that of the matrix, over damping^4, and no diagonal has a smaller one than EK-FAC's.
+    """
+    blocks, p = block_diagonal(dense_fisher(network(), X)), 14
+    for damping in (0.01, 0.1, 1.0, 100.0):
+        fit = fitted(l2=0.0, damping=damping)
+        exact = np.linalg.inv(blocks + damping * np.eye(p))
+        errors = [
+            np.linalg.norm(fit.solve(np.eye(p), Kronecker(FACTORS, corrected)).x - exact)
+            for corrected in (True, False)
+        ]
+        assert 0 < errors[0] < errors[1]
+    of_matrix = [
+        np.linalg.norm(block_diagonal([dense(f, corrected) for f in FACTORS]) - blocks)
+        for corrected in (True, False)
+    ]
+    np.testing.assert_allclose(1e4 * np.array(errors), of_matrix, rtol=0.02)  # ‖F‖/damping
+
+
+ASKED = {
+    "influence": lambda fit, solver: cu.influence(fit, TEST, candidates=TEST, solver=solver).scores,
+    "self": lambda fit, solver: cu.self_influence(fit, solver=solver),
+    "params": lambda fit, solver: trees.ravel_rows(
+        cu.influence_on_params(fit, [3, 1], solver=solver)
+    ),
+    "groups": lambda fit, solver: cu.group_influence(fit, TEST, [[0, 4], [2]], solver=solver),
+    "order 2": lambda fit, solver: cu.group_influence(fit, TEST, [[6]], order=2, solver=solver),
+    "inputs": lambda fit, solver: cu.perturbation_influence(fit, TEST, [3], solver=solver),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_every_question_takes_it_in_place_of_the_matrix(name, no_unexpected_warning):
+    """Answers of ``Exact`` for a model whose matrix is the factored one."""
+    factored = block_diagonal([dense(f) for f in FACTORS]) + np.diag(shifts(0.02))
+
+    class Replaced(FittedModel):
+        def solve(self, B, solver, check=True):
+            found = super().solve(B, solver)
+            return found._replace(x=np.linalg.solve(factored, B.T).T)
+
+    jax.tree_util.register_pytree_node_class(Replaced)
+    other = Replaced.at(LOSS, network(), (X, Y), l2=0.02, damping=0.1, curvature="ggn")
+    assert_agree(ASKED[name](fitted(), Kronecker(FACTORS)), ASKED[name](other, Exact()), 1e-12)
+
+
+def test_scores_on_disk_are_those_of_their_factors(tmp_path, monkeypatch):
+    fit, solver = fitted(), Kronecker(FACTORS)
+    ask = functools.partial(cu.influence_on_disk, tmp_path, fit, TEST)
+    expected = cu.influence(fit, TEST, solver=solver)
+    kept = ask(solver=solver)
+    np.testing.assert_array_equal(kept.scores, expected.scores)
+    assert kept.info.describe() == ["approximation"] * 5
+    nudged = jax.tree.map(lambda a: a * (1 + 1e-12), FACTORS)
+    for other in (Kronecker(nudged), Kronecker(FACTORS, corrected=False)):
+        assert np.abs(ask(solver=other).scores - expected.scores).max() > 0
+    assert len(list(tmp_path.iterdir())) == 3
+    monkeypatch.setattr(FittedModel, "solve", None)  # an equal setting reads what is there
+    again = ask(solver=Kronecker(jax.tree.map(np.array, FACTORS)))
+    np.testing.assert_array_equal(again.scores, expected.scores)
+    assert again.info.describe() == ["approximation"] * 5
+
+
+def test_some_layers_are_selected_with_the_factors_of_those(no_unexpected_warning):
+    """The last layer alone; then layers behind an embedding that is held fixed."""
+    predict = lambda p, x: models.mlp(p["layers"], p["embedding"][x])
+    loss = cu.compose(predict, models.cross_entropy)
+    params = {"embedding": jnp.asarray(X), "layers": network()}
+    words = np.arange(7)
+    whole = cu.influence(fitted(), (X, Y), solver=Kronecker(FACTORS))
+    fit = FittedModel.at(
+        *(loss, params, (words, Y)),
+        **dict(l2=0.02, damping=0.1, curvature="ggn", select=lambda path: "layers" in path),
+    )
+    found = cu.influence(fit, (words, Y), solver=Kronecker(FACTORS))
+    assert_agree(found.scores, whole.scores, 1e-12)
+    assert_agree(found.info.residual_norm, whole.info.residual_norm, 1e-12)
+    for i in (0, 1):
+        fit = fitted(select=lambda path, i=i: path.startswith(f"{i}/"))
+        found = cu.influence(fit, TEST, solver=Kronecker(FACTORS[i : i + 1]))
+        rows = [gradients(network(), data) for data in (TEST, (X, Y))]
+        part = slice(0, 8) if i == 0 else slice(8, 14)
+        b, g = (row[:, part] for row in rows)
+        matrix = block_diagonal([dense(FACTORS[i])]) + 0.12 * np.eye(b.shape[1])
+        assert_agree(found.scores, b @ np.linalg.solve(matrix, g.T) / 7, 1e-12)
+
+
+def test_a_layer_by_itself_and_layers_without_bias(no_unexpected_warning):
+    softmax = cu.compose(models.linear, models.cross_entropy)
+    (params,), data = factorial_fit()
+    solver = Kronecker(kronecker.kronecker_factors([params], data[0]))
+    fit = FittedModel(softmax, params, data, l2=0.1)
+    assert_agree(
+        cu.influence(fit, data, solver=solver).scores,
+        cu.influence(fit, data, solver=Exact()).scores,
+        1e-12,
+    )
+    params = network(bias=False)
+    factors = kronecker.kronecker_factors(params, X)
+    found = cu.influence(fitted(params=params), TEST, solver=Kronecker(factors))
+    matrix = scipy.linalg.block_diag(*map(dense, factors)) + 0.12 * np.eye(10)
+    b, g = gradients(params, TEST), gradients(params, (X, Y))
+    assert_agree(found.scores, b @ np.linalg.solve(matrix, g.T) / 7, 1e-12)
+
+
+def test_unpenalised_biases_keep_their_digits_at_a_damping_that_is_next_to_nothing():
+    """The rank-one change is larger than what it leaves by 1e10; no digit cancels."""
+    fit = fitted(l2=[{"w": 1.0, "b": 0.0}] * 2, damping=1e-10)
+    b = gradients(network(), TEST)
+    matrix = block_diagonal([dense(f) for f in FACTORS])
+    matrix = matrix + np.diag(shifts([{"w": 1.0, "b": 0.0}] * 2, 1e-10))
+    found = fit.solve(b, Kronecker(FACTORS)).x
+    # its condition number is 1e10: the solve of NumPy and the gradients have six digits
+    assert_agree(found, np.linalg.solve(matrix, b.T).T, 1e-5)
+
+
+def test_new_factors_of_the_same_shapes_compile_nothing():
+    names = []
+
+    def count(event, seconds, fun_name="?", **about):
+        if event.endswith("backend_compile_duration"):
+            names.append(fun_name)
+
+    def ask(data, params, kind, **options):
+        factors = kind(kronecker.kronecker_factors(params, data))
+        fit = fitted(params=params, **options)
+        return cu.influence(fit, TEST, solver=Kronecker(factors)).scores
+
+    moved = jax.tree.map(lambda leaf: leaf + 0.1, network())
+    first = ask(X, network(), list)
+    jax.monitoring.register_event_duration_secs_listener(count)
+    try:
+        second = ask(X[::-1] + 0.1, moved, tuple, damping=0.3, l2=UNEQUAL)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(count)
+    assert not names and np.abs(first - second).max() > 1e-3
+
+
+def test_float32_in_and_out():
+    narrow = lambda tree: jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), tree)
+    params, x = narrow(network()), X.astype(np.float32)
+    fit = FittedModel.at(LOSS, params, (x, Y), l2=0.02, damping=0.1, curvature="ggn")
+    solver = Kronecker(kronecker.kronecker_factors(params, x))
+    found = cu.influence(fit, (TEST[0].astype(np.float32), TEST[1]), solver=solver)
+    assert found.scores.dtype == found.info.residual_norm.dtype == np.float32
+    expected = cu.influence(fitted(), TEST, solver=Kronecker(FACTORS))
+    assert_agree(found.scores, expected.scores, 1e-5)
+    assert_agree(found.info.residual_norm, expected.info.residual_norm, 1e-4)
+
+
+# What is told
+
+
+def test_an_approximation_is_told_by_its_word_and_not_by_a_warning(no_unexpected_warning):
+    """Nor by one where a few rows are far off, beside more that are near."""
+    norms = np.linalg.norm(gradients(network(), TEST), axis=1)
+    for damping, far in ((1.0, 0), (0.1, 1)):
+        result = cu.influence(fitted(damping=damping), TEST, solver=Kronecker(FACTORS))
+        assert (result.info.residual_norm >= norms).sum() == far
+        assert "solves: approximation." in repr(result)
+
+
+def test_one_warning_where_most_rows_are_further_off_than_zero_is():
+    """Factors of other inputs, as after a mistake: only the size of the residual can show it."""
+    strange = Kronecker(kronecker.kronecker_factors(network(), 0.01 * X))
+    fit = fitted(params=network(), l2=0.0, damping=1e-4)
+    result, words = only_warning(lambda: cu.influence(fit, TEST, solver=strange), __file__)
+    relative = result.info.residual_norm / np.linalg.norm(gradients(network(), TEST), axis=1)
+    far = np.flatnonzero(relative >= 1)
+    assert 3 <= len(far) and np.isfinite(result.scores).all()
+    assert words.startswith(f"test points {', '.join(map(str, far))}: the factored matrix is far")
+    assert f"up to {relative.max():.2g}, and zero would leave 1; their rows are kept" in words
+    assert "raise damping, or solve with CG()" in words
+
+
+def test_negative_curvature_of_the_model_is_refused_like_everywhere():
+    """The factored matrix is positive definite; the Hessian here is not, and x shows it."""
+    H_d = true_matrix("hessian", 0.0, 0.01)
+    lowest = np.linalg.eigvalsh(H_d)[0]
+    assert lowest < -0.01
+    fit = fitted(curvature="hessian", l2=0.0, damping=0.01)
+    direction = np.linalg.eigh(H_d)[1][:, :1].T
+    factored = block_diagonal([dense(f) for f in FACTORS]) + 0.01 * np.eye(14)
+    assert fit.solve(direction @ factored, Kronecker(FACTORS)).info.describe() == ["indefinite"]
+    pull = lambda p, z: z @ trees.ravel(p)
+    ask = lambda: cu.influence(
+        fit, direction @ factored, solver=Kronecker(FACTORS), test_loss_fn=pull
+    )
+    result, words = only_warning(ask, __file__)
+    assert np.isnan(result.scores).all()
+    assert f"curvature {lowest:.3g} met" in words and 'curvature="ggn"' in words
+
+
+def with_nan():
+    return [FACTORS[0], FACTORS[1]._replace(eigenvalues=FACTORS[1].eigenvalues * np.nan)]
+
+
+def ask(factors=FACTORS, *, params=None, **options):
+    fit = fitted(params=params, **options)
+    cu.influence(fit, (TEST[0][:, : fit.train[0].shape[1]], TEST[1]), solver=Kronecker(factors))
+
+
+def as_tree(params):
+    return {"first": {"kernel": params[0]["w"], "bias": params[0]["b"]}, "last": params[1]}
+
+
+REFUSED_SETTINGS = {
+    "no list": (lambda: Kronecker(FACTORS[0]), TypeError, "list from kronecker_factors"),
+    "params": (lambda: Kronecker(network()), TypeError, "list from kronecker_factors"),
+    "none": (lambda: Kronecker([]), TypeError, "list from kronecker_factors"),
+    "a word": (lambda: Kronecker(FACTORS, "no"), TypeError, "corrected must be True or False"),
+    "NaN": (lambda: Kronecker(with_nan()), ValueError, r"NaN or infinity in factors\[1\].eigenv"),
+    "a layer too many": (
+        lambda: ask(FACTORS[:1]),
+        ValueError,
+        "1 factors for 2 layers of params that count",
+    ),
+    "layers swapped": (
+        lambda: ask(FACTORS[::-1]),
+        ValueError,
+        r"factors\[0\] is float64\[3, 2\], its layer with its bias float64\[4, 2\]: take",
+    ),
+    "another dtype": (
+        lambda: ask(jax.tree.map(lambda a: a.astype(jnp.float32), FACTORS)),
+        ValueError,
+        r"factors\[0\] is float32\[4, 2\], its layer with its bias float64\[4, 2\]",
+    ),
+    "other names": (
+        lambda: ask(
+            loss=cu.compose(
+                lambda p, x: models.linear(
+                    p["last"], jnp.tanh(x @ p["first"]["kernel"] + p["first"]["bias"])
+                ),
+                models.cross_entropy,
+            ),
+            params=as_tree(network()),
+        ),
+        ValueError,
+        r"must be dense layers \{\"w\", \"b\"\}, as from models.init_mlp: hold the others fixed",
+    ),
+    "biases held fixed": (
+        lambda: ask(select=lambda path: path.endswith("w")),
+        ValueError,
+        "w and b of a layer have one factor: select both of them or none",
+    ),
+    "a layer held fixed": (
+        lambda: ask(select=lambda path: path.startswith("1")),
+        ValueError,
+        "2 factors for 1 layers of params that count: give the factors of those layers alone",
+    ),
+    "no damping": (lambda: ask(l2=0.0, damping=0.0), ValueError, r"l2 \+ damping above zero"),
+    "none in one leaf": (lambda: ask(l2=UNEQUAL, damping=0.0), ValueError, "l2 in each leaf"),
+    "newton": (
+        lambda: cu.group_influence(
+            fitted(), TEST, [[0]], order="newton", solver=Kronecker(FACTORS)
+        ),
+        TypeError,
+        "each group has its own matrix",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_SETTINGS)
+def test_settings_that_cannot_be_are_refused_in_clear_words(name):
+    call, kind, words = REFUSED_SETTINGS[name]
+    with pytest.raises(kind, match=words):
+        call()
+
+
+def test_a_setting_says_of_which_layers_it_is_and_cannot_be_changed():
+    solver = Kronecker(FACTORS)
+    assert repr(solver) == "Kronecker([4×2, 3×2], corrected=True)"
+    assert solver == solver != Kronecker(FACTORS) and hash(solver) == hash(solver)
+    with pytest.raises(AttributeError):
+        solver.corrected = False
+    bad = with_nan()
+    jax.config.update("jax_debug_nans", True)  # put back by a fixture of all tests
+    with pytest.raises(ValueError, match="NaN or infinity in factors"):
+        Kronecker(bad)

@@ -18,8 +18,9 @@ import jax, sys
 import numpy as np
 jax.config.update("jax_enable_x64", X64)
 from course_utils import (
-    Arnoldi, CG, Exact, FittedModel, LiSSA, compose, grad_z, group_influence, influence,
-    influence_on_disk, influence_on_params, perturbation_influence, s_test, self_influence,
+    Arnoldi, CG, Exact, FittedModel, Kronecker, LiSSA, compose, grad_z, group_influence, influence,
+    influence_on_disk, influence_on_params, kronecker_factors, models, perturbation_influence,
+    s_test, self_influence,
 )
 from course_utils.retraining import proximal_refit, retrain
 
@@ -32,7 +33,7 @@ params = {"W": draw.normal(size=(K, D)).astype(dtype), "b": np.zeros(K, dtype)}
 loss = compose(
     lambda p, x: p["W"] @ x + p["b"], lambda z, y: jax.nn.logsumexp(z) - z[y]
 )
-l2 = {"W": 0.1, "b": 0.05}
+l2, l2_of_layer = {"W": 0.1, "b": 0.05}, {"w": 0.1, "b": 0.05}
 import warnings
 warnings.simplefilter("ignore")  # params are at no optimum
 
@@ -104,6 +105,20 @@ def test_eight_devices_say_what_one_says(x64, eps):
             lambda fit: proximal_refit(fit, [36])[0],
         ]:
             compared(ask, ask(one), ask(eight))
+        layers = [{"w": params["W"].T, "b": params["b"]}]
+        factors = jax.device_put(kronecker_factors(layers, X), jax.devices()[0])  # on one alone
+        one, eight = (
+            influence(
+                FittedModel.at(
+                    compose(models.mlp, models.cross_entropy), layers, (X, Y), l2=[l2_of_layer],
+                    damping=0.2, curvature="ggn", mesh=m,
+                ),
+                asked, solver=Kronecker(factors),
+            )
+            for m in (None, mesh)
+        )
+        compared("Kronecker", one.scores, eight.scores)
+        compared("its residual", one.info.residual_norm, eight.info.residual_norm)
         exact = scores(solver=Exact(), damping=0.1)
         sampled = LiSSA(recursion_depth=2000, batch_size=64)
         noisy = scores(sampled, damping=0.1, mesh=mesh)
