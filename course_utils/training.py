@@ -89,6 +89,7 @@ def descend(
     l2: PyTree = 0.0,
     batch_size: int | None = None,
     record: Callable[[PyTree], PyTree] | None = None,
+    remat: bool = False,
     key: jax.Array | None = None,
 ) -> Descent:
     r"""Take ``num_steps`` steps of an optax optimiser, in one ``lax.scan``.
@@ -113,6 +114,9 @@ def descend(
             once through a fresh random order of the data, without the last n mod batch_size.
         record: ``params -> pytree``, called before each step; for instance
             ``lambda params: params`` keeps the trajectory.
+        remat: a reverse-mode derivative of the run keeps the params and the optimiser's state of
+            each step alone, and computes what it needs of a step anew: less memory, for one more
+            evaluation of each step. No number changes but by rounding.
         key: a PRNG key for the batches, needed with ``batch_size`` alone.
 
     Raises:
@@ -158,6 +162,8 @@ def descend(
         )
         return (optax.apply_updates(params, updates), state), (value, kept)
 
+    if remat:
+        step = jax.checkpoint(step, prevent_cse=False)  # in a scan nothing can be merged
     params = jax.tree.map(jnp.asarray, params)
     with jax.default_matmul_precision("highest"):
         (params, _), (losses, records) = jax.lax.scan(

@@ -209,6 +209,31 @@ def test_derivatives_pass_through_all_the_steps():
     np.testing.assert_allclose(jax.grad(final)(0.4), expected, rtol=1e-10)
 
 
+def test_a_derivative_of_a_run_is_the_same_from_less_memory():
+    """Without remat, each step keeps the hidden layers of all 500 examples for the way back."""
+    X = jax.random.normal(jax.random.key(0), (500, 3))
+    y = (X[:, 0] > 0).astype(int)
+    params = models.init_mlp((3, 8, 2), key=jax.random.key(1))
+    loss = lambda p, z: models.cross_entropy(models.mlp(p, z[0]), z[1])
+
+    def final(step_size, remat):
+        options = dict(data=(X, y), l2=L2, batch_size=100, key=jax.random.key(2), remat=remat)
+        run = descend(loss, params, optax.sgd(step_size, momentum=0.9), 20, **options)
+        return run.losses[-1] + trees.norm(run.params)
+
+    def kept(remat):
+        """Bytes from the way there to the way back."""
+        back = jax.eval_shape(lambda s: jax.vjp(lambda s: final(s, remat), s)[1], 0.1)
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(back))
+
+    np.testing.assert_allclose(final(0.1, True), final(0.1, False), rtol=1e-12)
+    slopes = [jax.grad(final)(0.1, remat) for remat in (True, False)]
+    np.testing.assert_allclose(*slopes, rtol=1e-9)
+    # All that is needed: the data, and of each step 50 params, their momentum and its 100 rows.
+    needed = X.nbytes + y.nbytes + 20 * (2 * 50 + 100) * 8
+    assert kept(True) < 1.1 * needed < kept(False) / 5
+
+
 def test_a_run_that_diverges_can_be_looked_at():
     run = descend(lambda w: w**4, 10.0, optax.sgd(1.0), 50)
     assert run.losses[1] > run.losses[0] and not np.isfinite(run.losses[-1])
