@@ -16,6 +16,7 @@ usage: python3 -m course_utils JOB [options]          in a clone of the course
   run      execute notebooks and store their outputs; --check only looks
   release  write the students' copies of the notebooks, or a problem set
   grade    grade what students handed in: points and a page of feedback for each
+  paper    run the lessons' experiments at the sizes of their papers, on a machine with a GPU
   stamp    put the repository's address into badges and first cells
 
 The first call makes the environment .venv, and later calls use it; an activated environment that
@@ -49,6 +50,7 @@ JOBS = {
     "run": {"lab"},
     "release": {"lab", "test"},
     "grade": {"lab", "test"},
+    "paper": {"lab"},
     "stamp": {"lab"},
 }
 # pytest's options that parallel workers would contradict

@@ -44,6 +44,10 @@ MAY_IMPORT = {
     "kronecker": {"_arguments", "trees", "curvature", "models"},
     "training": {"trees"},
     "widgets": {"plotting"},
+    "paper_scale": {
+        *("_files", "trees", "data", "models", "training", "plotting", "curvature", "solvers"),
+        *("fitted_model", "influence_functions", "retraining"),
+    },
     "dynamics": set(),
     "models": set(),
     "data": set(),
@@ -51,7 +55,7 @@ MAY_IMPORT = {
 }
 # What a right answer does may be said by any room below; a case draws nothing and prints nothing.
 # A prediction is a widget: ``predict`` alone imports that room, see the test of it.
-MAY_IMPORT["exercises"] = set(MAY_IMPORT) - {"plotting"}
+MAY_IMPORT["exercises"] = set(MAY_IMPORT) - {"plotting", "paper_scale"}
 
 
 def fresh(code):
