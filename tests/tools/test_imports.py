@@ -29,19 +29,19 @@ MAY_IMPORT = {
     "_solver_warnings": {"_arguments", "_compiled", "trees", "curvature", "sharding", "solvers"},
     "fitted_model": {
         *("_arguments", "_compiled", "_fingerprint", "_solver_warnings"),
-        *("trees", "curvature", "sharding", "solvers"),
+        *("trees", "curvature", "sharding", "solvers", "kronecker"),
     },
     "influence_result": {"_files", "solvers"},
     "influence_functions": {
         *("_arguments", "_compiled", "_solver_warnings"),
-        *("trees", "sharding", "solvers", "fitted_model", "influence_result"),
+        *("trees", "sharding", "solvers", "kronecker", "fitted_model", "influence_result"),
     },
     "scores_on_disk": {
         *("_arguments", "_files", "_fingerprint", "_solver_warnings"),
         *("trees", "solvers", "fitted_model", "influence_result", "influence_functions"),
     },
     "retraining": {"_arguments", "_compiled", "trees", "sharding", "fitted_model", "training"},
-    "kronecker": {"_arguments", "trees", "curvature", "models"},
+    "kronecker": {"_arguments", "trees", "curvature", "solvers", "models"},
     "training": {"trees"},
     "widgets": {"plotting"},
     "paper_scale": {
