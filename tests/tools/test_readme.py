@@ -22,7 +22,13 @@ from course_utils.cli.setup_venv import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REPRODUCED = (ROOT / ".github/REPRODUCED.md").read_text(encoding="utf-8")
-PAGES = ["README.md", "CONTRIBUTING.md", ".github/SPEED.md", ".github/REPRODUCED.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    ".github/SPEED.md",
+    ".github/REPRODUCED.md",
+    "notebooks/capstone.md",
+]
 LESSONS = notebooks.solved()
 LESSON_6 = "notebooks/06_second_order_optimization.ipynb"
 LESSON_7 = "notebooks/07_adaptive_normalization_decay.ipynb"
