@@ -48,7 +48,11 @@ def _first_order_slips(X, y, j):
     plain = -np.sign(theta[j]) * X[:, j] * r
     own = plain / (X.T @ X)[j, j]
     order = _by(towards)
-    return {
+    sums = np.cumsum(towards[order])
+    found = {
+        "The running sums rise, then fall again: np.searchsorted wants them to rise all the way.": (
+            order[: np.searchsorted(sums, wanted) + 1]
+        ),
         "These push the coefficient away from zero: look at the sign of theta[j].": _until(
             _by(-towards), -towards, wanted
         ),
@@ -81,6 +85,16 @@ def _first_order_slips(X, y, j):
             _until(order, towards, wanted)
         ),
     }
+    if theta[j] < 0:
+        found |= {
+            "theta[j] can be negative: it is its size that the sum has to reach.": _until(
+                order, towards, theta[j]
+            ),
+            "theta[j] can be negative: which moves count then, and what must they reach?": _until(
+                _by(-towards), -towards, theta[j]
+            ),
+        }
+    return found
 
 
 def _first_order(X, y, j):
@@ -128,7 +142,7 @@ def fewest_of_a_positive_coefficient(f):
     _asked(f, X, y, 2, says)
 
 
-@case("19.1", hidden=True)
+@case("19.1")
 def fewest_is_none_where_it_never_turns(f):
     draw = np.random.default_rng(192)
     X = draw.normal(size=(30, 2))
@@ -137,6 +151,14 @@ def fewest_is_none_where_it_never_turns(f):
     got = _called(f, X, y, 0)
     expect(got, np.zeros(0), says, form=says)
     _asked(f, X, y, 1, "With a strong and a weak coefficient it is wrong for the weak one.")
+
+
+@case("19.1", hidden=True)
+def fewest_where_few_push_hard(f):
+    draw = np.random.default_rng(767)
+    X = abs(draw.normal(size=(40, 2))) + 0.3
+    y = X @ np.array([0.5, -0.3]) + draw.exponential(1.0, size=40) ** 1.5 - 0.8
+    _asked(f, X, y, 0, "Wrong where a few rows push hard and most push away from zero.")
 
 
 @case("19.1", hidden=True)

@@ -61,7 +61,49 @@ enough = np.cumsum(push[order]) >= abs(theta[j])
 return order[: np.argmax(enough) + 1]
 """,
                 "the list is empty",
+            ),
+            Wrong(
+                "searched in sums that fall again",
+                MOVES
+                + """
+order = np.argsort(-push)
+sums = np.cumsum(push[order])
+if sums.max() < abs(theta[j]):
+    return []
+return order[: np.searchsorted(sums, abs(theta[j])) + 1]
+""",
+                "rise all the way",
                 hidden=True,
+            ),
+            Wrong(
+                "all rows where it never turns",
+                MOVES
+                + """
+order = np.argsort(-push)
+return order[: np.searchsorted(np.cumsum(push[order]), abs(theta[j])) + 1]
+""",
+                "the list is empty",
+            ),
+            Wrong(
+                "without the size",
+                MOVES
+                + """
+order = np.argsort(-push)
+enough = np.cumsum(push[order]) >= theta[j]
+return order[: np.argmax(enough) + 1] if enough.any() else order[:0]
+""",
+                "One too few",
+            ),
+            Wrong(
+                "without the sign",
+                MOVES
+                + """
+push = push * np.sign(theta[j])
+order = np.argsort(-push)
+enough = np.cumsum(push[order]) >= theta[j]
+return order[: np.argmax(enough) + 1] if enough.any() else order[:0]
+""",
+                "can be negative",
             ),
             Wrong("away from zero", stopping(push="push = -push"), "away from zero"),
             Wrong("one too many", stopping(count="np.argmax(enough) + 2"), "One too many"),
