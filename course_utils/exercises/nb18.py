@@ -65,6 +65,9 @@ def _slips_18_1(X, y, l2, theta):
             "loss itself.": _loss(z, y) + r**2 * q,
             "That is the self-influence, which is only the rise to first order.": r**2 * q,
             "That is the loss *with* the example.": _loss(z, y),
+            "The penalty belongs to the risk, not to the loss of an example.": (
+                _loss(z + step, y) + l2 / 2 * theta @ theta
+            ),
             "That is the logit; its loss is asked for.": z + step,
             "That is the probability of label 1; the loss is asked for.": _probability(z + step),
             "That is how much the loss rises; add the loss with the example.": (
@@ -101,7 +104,7 @@ def without_by_hand(f):
     X, y = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([0, 0, 1])
     theta = np.zeros(2)
     right = _loss(np.array([10 / 19, 10 / 19, -1.0]), y)
-    says = "In the example the losses are [0.9905, 0.9905, 1.3133]."
+    says = "In the example the losses at the logits (18.2) are [0.9905, 0.9905, 1.3133]."
     expect(
         _without(f, X, y, 0.25, theta), right, says, _slips_18_1(X, y, 0.25, theta), form=ONE_EACH
     )
@@ -128,6 +131,18 @@ def without_on_random_data(f):
     expect(got, right, says, _slips_18_1(X, y, 0.05, theta), form=ONE_EACH)
 
 
+OVERFLOW = "Logits of 1,000 and more must not overflow: np.logaddexp(0, ...) does not."
+
+
+@case("18.1")
+def without_at_a_large_logit(f):
+    X, y, theta = np.eye(2), np.array([0, 1]), np.array([1000.0, 0.0])
+    with np.errstate(all="ignore"):
+        got = _without(f, X, y, 0.5, theta)
+    right = [1001, _loss(-0.5 * 0.8 / (1 - 0.2), 1)]
+    expect(got, right, OVERFLOW, _slips_18_1(X, y, 0.5, theta), form=ONE_EACH)
+
+
 @case("18.1", hidden=True)
 def without_when_features_are_many(f):
     for seed, n, d, l2 in [(182, 30, 4, 0.02), (183, 8, 20, 0.1), (184, 40, 6, 1e-3)]:
@@ -146,8 +161,7 @@ def without_when_logits_are_large(f):
     with np.errstate(all="ignore"):
         got = _without(f, X, y, 0.5, theta)
     right = [1000 + 2e6 / 3, 1000 + 2e6 / 3, _loss(-0.5 * 4 / 7 / (1 - 1 / 7), 1)]
-    says = "Logits of 1,000 and more must not overflow: np.logaddexp(0, ...) does not."
-    expect(got, right, says, form=ONE_EACH)
+    expect(got, right, OVERFLOW, form=ONE_EACH)
 
 
 # --- 18.2 · The pixels of every training image ----------------------------------------------------
@@ -172,6 +186,13 @@ def _slips_18_2(F, y, l2, theta, W, f_t, y_t):
         "The sign: along its result the test loss must rise.": (first + second) @ W.T / n,
         "The 1/n is missing: the loss of one example counts 1/n in the risk.": (
             -(first + second) @ W.T
+        ),
+        "The factor -1/n is missing, sign and all.": (first + second) @ W.T,
+        "The derivative of p is p (1 - p): yours counts it p.": (
+            -(first + np.outer(p * (F @ s), theta)) @ W.T / n
+        ),
+        "In the second term the product s.f_i is missing.": (
+            -(first + np.outer(w, theta)) @ W.T / n
         ),
         "The second term is missing: as the features move, p_i moves, too, and with it the "
         "residual.": -first @ W.T / n,
@@ -314,7 +335,8 @@ def fewest_by_hand(f):
         "other side help.": 1,
         "In the order given? Take the strongest first.": 4,
         "One too few: that is a position, counted from 0.": 2,
-        "The sum has to be compared, not the mean.": -1,
+        "It is enough here. Are the strongest pushes to the other side taken first, and is "
+        "it their sum that is compared?": -1,
     }
     says = "For changes [-0.25, 4, -0.5, -0.75] and logit 1.375 it is 3."
     _flips(f, [-0.25, 4.0, -0.5, -0.75], 1.375, says, slips)
@@ -341,12 +363,17 @@ def fewest_is_never(f):
     _flips(f, [-0.25, 0.5, -0.25], 1.0, says, slips)
 
 
-@case("18.3", hidden=True)
+@case("18.3")
 def fewest_at_exactly_zero(f):
-    says = "A logit of exactly 0 has no other sign yet: -0.5 - 0.5 does not flip 1, a third does."
-    _flips(f, [-0.5, -0.5, -0.5], 1.0, says)
+    says = "A logit of exactly 0 has no other sign yet: -0.75 - 0.25 does not flip 1."
+    _flips(f, [-0.125, -0.75, -0.25], 1.0, says)
+
+
+@case("18.3", hidden=True)
+def fewest_of_few(f):
+    says = "A logit of exactly 0 has no other sign yet: -0.5 - 0.5 does not flip 1."
     _flips(f, [-0.5, -0.5], 1.0, says)
-    _flips(f, [], 1.0, "Without any point it is -1.")
+    _flips(f, np.array([]), 1.0, "Without any point it is -1.")
 
 
 @case("18.3", hidden=True)

@@ -28,7 +28,21 @@ EXERCISES = {
                 "log(1 + exp)",
                 START + "return np.log(1 + np.exp((1 - 2 * y) * (z + (p - y) * q / (1 - h))))",
                 "overflow",
+            ),
+            Wrong(
+                "safe for positive logits alone",
+                START
+                + "z = z + (p - y) * q / (1 - h)\n"
+                + "return (1 - y) * z + np.log(1 + np.exp(-z))",
+                "overflow",
                 hidden=True,
+            ),
+            Wrong(
+                "with the penalty",
+                START
+                + "new = np.logaddexp(0, (1 - 2 * y) * (z + (p - y) * q / (1 - h)))\n"
+                + "return new + l2 / 2 * theta @ theta",
+                "penalty belongs to the risk",
             ),
             Wrong(
                 "minus log of the probability",
@@ -36,7 +50,6 @@ EXERCISES = {
                 + "p = 1 / (1 + np.exp(-(z + (p - y) * q / (1 - h))))\n"
                 + "return -np.log(np.where(y == 1, p, 1 - p))",
                 "overflow",
-                hidden=True,
             ),
             Wrong(
                 "sign",
@@ -164,6 +177,19 @@ EXERCISES = {
             ),
             Wrong("sign", PIXELS + "return (first + second) @ W.T / n", "The sign"),
             Wrong("no 1/n", PIXELS + "return -(first + second) @ W.T", "1/n is missing"),
+            Wrong("no -1/n", PIXELS + "return (first + second) @ W.T", "sign and all"),
+            Wrong(
+                "p for p (1 - p)",
+                PIXELS.replace("(p * (1 - p) * (F @ s))", "(p * (F @ s))")
+                + "return -(first + second) @ W.T / n",
+                "counts it p",
+            ),
+            Wrong(
+                "no s.f",
+                PIXELS.replace("(p * (1 - p) * (F @ s))", "(p * (1 - p))")
+                + "return -(first + second) @ W.T / n",
+                "product s.f_i",
+            ),
             Wrong("no second term", PIXELS + "return -first @ W.T / n", "second term is missing"),
             Wrong("no first term", PIXELS + "return -second @ W.T / n", "first term is missing"),
             Wrong(
@@ -250,6 +276,15 @@ EXERCISES = {
                 return int(done.argmax()) + 1 if done.any() else -1
                 """,
                 "no other sign yet",
+            ),
+            Wrong(
+                "equal changes once",
+                """
+                pushes = np.unique(-np.sign(logit) * changes)[::-1]
+                done = np.cumsum(np.maximum(pushes, 0)) > abs(logit)
+                return int(done.argmax()) + 1 if done.any() else -1
+                """,
+                "random changes",
                 hidden=True,
             ),
             Wrong(
@@ -319,7 +354,7 @@ EXERCISES = {
                 done = means > abs(logit)
                 return int(done.argmax()) + 1 if done.any() else -1
                 """,
-                "not the mean",
+                "their sum that",
             ),
             Wrong(
                 "sorted in place",
