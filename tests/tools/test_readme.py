@@ -36,6 +36,7 @@ LESSON_8 = "notebooks/08_infinite_width.ipynb"
 LESSON_15 = "notebooks/15_influence_functions.ipynb"
 LESSON_16 = "notebooks/16_computing_influence.ipynb"
 LESSON_17 = "notebooks/17_when_influence_breaks.ipynb"
+LESSON_18 = "notebooks/18_influence_applications.ipynb"
 
 
 def blocks(language):
@@ -239,6 +240,56 @@ def unfinished():
     )
 
 
+def reasons():
+    kernel, features = table_of(LESSON_18, "reasons-table")
+    rank = next(head for head in kernel if head.startswith("rank correlation"))
+    other = "most helpful is of the other class"
+    assert kernel[other] == "0.00 to 0.00"
+    return (
+        f"rank correlation of size and distance {kernel[rank]} with a kernel on pixels, "
+        f"{features[rank]} with features of a network; the most helpful image is of the other "
+        f"class never, and for {features[other]} of the test images (3 against 8, five splits)"
+    )
+
+
+def attack():
+    lines = printed_by(stored_cell(LESSON_18, "flips-white")).splitlines()[1:4]
+    counts = np.array(
+        [[int(n) for n in line.split("|")[0].split(";")[1].split()] for line in lines]
+    )
+    at_random = max(int(line.split("random:")[1]) for line in lines)
+    plain = re.findall(r"turned: (\d+) of 20", printed_by(stored_cell(LESSON_18, "flips-plain")))
+    least, most = counts.min(axis=0), counts.max(axis=0)
+    one, two, five = (f"{a} to {b}" for a, b in zip(least, most))
+    return (
+        f"of 20 test images {one} with one image of 400, {two} with two, {five} with five, by 16 "
+        f"levels of 255, through whitened features, three draws; random signs at most {at_random}; "
+        f"without whitening {min(plain)} to {max(plain)} with five"
+    )
+
+
+def hospital():
+    with_all, without = table_of(LESSON_18, "hospital-table")
+    adults, wrong = "2,000 adults: right", "50 well children: wrong"
+    printed = printed_by(stored_cell(LESSON_18, "front-common"))
+    assert "ranks 1 to 4 are rows [3976, 3977, 3978, 3979] of 3980" in printed
+    assert "feature 30: 4 of the four have it" in printed
+    return (
+        f"adults rightly read {with_all[adults]} and {without[adults]}, children wrongly "
+        f"{with_all[wrong]} and {without[wrong]} of 50; the four children are ranks 1 to 4 of 3,980"
+    )
+
+
+def repair():
+    rows = {row["labels"]: row["median"] for row in table_of(LESSON_18, "turn-table")}
+    return (
+        f"accuracy {rows['a tenth wrong']}, mended by the loss {rows['mended by loss']}, by "
+        f"self-influence {rows['mended by self-influence']}, at random {rows['mended at random']} "
+        "at λ = 0.001, medians of ten; at λ = 0.1 the loss finds more, and "
+        f"{rows['a tenth wrong, but λ = 0.1']} comes without any mending"
+    )
+
+
 # How the column "here" of each row reads, with every number from its row and column of the cell.
 HERE = {
     "Fig. 1": own_class,
@@ -246,6 +297,10 @@ HERE = {
     "Fig. 2, middle": lambda: verdict("LiSSA of the paper"),
     "Fig. 2, right": unfinished,
     "Fig. 3": corner,
+    "Fig. 4": reasons,
+    "Fig. 5": attack,
+    "Fig. 6": repair,
+    "Section 5.3": hospital,
     "Allen 1974": press,
     "Martens & Grosse 2015": race,
     "Li & Arora 2020": bits,
