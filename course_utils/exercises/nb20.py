@@ -1,4 +1,4 @@
-"""Exercises of notebook 20: few directions, few factors, the judge, and a path."""
+"""Exercises of notebook 20: few directions, the judge, few factors, and a path."""
 
 import numpy as np
 import scipy.stats
@@ -85,112 +85,7 @@ def arnoldi_without_any_direction(f):
     expect(got, np.zeros((2, 3)), says, form=PAIRS)
 
 
-# --- 20.2 · The best diagonal ---------------------------------------------------------------------
-
-LAYER = "One number for each pair of an input axis and an output axis, shape (in, out)."
-
-
-def layer(seed, n, c, num_in, num_out):
-    draw = np.random.default_rng(seed)
-    a, s = draw.normal(size=(n, num_in)), draw.normal(size=(n, c, num_out))
-    P = draw.dirichlet(np.ones(c), size=n)
-    s = s - np.einsum("nc,nco->no", P, s)[:, None]  # as gradients are: of mean 0 over the labels
-    Q_A = np.linalg.qr(draw.normal(size=(num_in, num_in)))[0]
-    Q_S = np.linalg.qr(draw.normal(size=(num_out, num_out)))[0]
-    return a, s, P, Q_A, Q_S
-
-
-def dense_fisher(a, s, P):
-    """F with the inputs' index first, from gradients of all examples and labels."""
-    n, c = P.shape
-    size = a.shape[1] * s.shape[2]
-    F = np.zeros((size, size))
-    for i in range(n):
-        for label in range(c):
-            g = np.kron(a[i], s[i, label])
-            F += P[i, label] * np.outer(g, g) / n
-    return F
-
-
-def right_diagonal(a, s, P, Q_A, Q_S):
-    basis = np.kron(Q_A, Q_S)
-    return np.diag(basis.T @ dense_fisher(a, s, P) @ basis).reshape(len(Q_A), len(Q_S))
-
-
-@case("20.2")
-def ekfac_by_hand(f):
-    a = np.array([[1.0, 2.0], [3.0, 0.0]])
-    s = np.array([[[1.0], [-1.0]], [[4.0], [-1.0]]])
-    P = np.array([[0.5, 0.5], [0.2, 0.8]])
-    Q_A = np.array([[0.6, -0.8], [0.8, 0.6]])
-    given = [x.copy() for x in (a, s, P, Q_A, np.ones((1, 1)))]
-    got = f(*given)
-    for now, before in zip(given, (a, s, P, Q_A)):
-        assert np.array_equal(now, before), "Your function has changed what it was given."
-    in_axes = (a @ Q_A) ** 2
-    turned = (a @ Q_A.T) ** 2
-    power = np.array([1.0, 4.0])  # mean square of s, by example
-    slips = {
-        "That is the product of two means, K-FAC. Here each example's input meets its own s.": (
-            in_axes.mean(0)[:, None] * power.mean()
-        ),
-        "A mean over the n examples, not their sum.": 2 * right_diagonal(*given),
-        "Labels count by their probabilities P; yours counts them all alike, as a mean.": (
-            (in_axes * (s**2).mean(axis=1)).mean(0)[:, None]
-        ),
-        "Labels count by their probabilities P; yours sums them.": (
-            (in_axes * (s**2).sum(axis=1)).mean(0)[:, None]
-        ),
-        "P is a weight, not part of the gradient: it is not squared.": (
-            (in_axes * (P[..., None] ** 2 * s**2).sum(axis=1)).mean(0)[:, None]
-        ),
-        "Axes are the columns of Q_A: Q_A^T a, not Q_A a.": (
-            (turned * power[:, None]).mean(0)[:, None]
-        ),
-        "Squares come before means: the gradients' own mean over the labels is 0.": (
-            0 * right_diagonal(*given)
-        ),
-        "s is squared, too.": (in_axes * (P[..., None] * abs(s)).sum(axis=1)).mean(0)[:, None],
-        "The inputs are squared, too.": ((abs(a @ Q_A) * power[:, None]).mean(0)[:, None]),
-        "a is not in the axes yet: Q_A^T a.": (a**2 * power[:, None]).mean(0)[:, None],
-        "Inputs first: shape (in, out).": right_diagonal(*given).T,
-        "That is its square root.": np.sqrt(right_diagonal(*given)),
-    }
-    says = "In the example it is [[8.9], [11.6]]."
-    expect(got, [[8.9], [11.6]], says, slips, form=LAYER)
-
-
-@case("20.2")
-def ekfac_is_the_diagonal(f):
-    given = layer(212, 7, 3, 2, 3)
-    a, s, P, Q_A, Q_S = given
-    power = np.einsum("nc,nco->no", P, (s @ Q_S) ** 2)
-    slips = {
-        "Axes are the columns of Q_S: Q_S^T s, not Q_S s.": right_diagonal(a, s, P, Q_A, Q_S.T),
-        "s is not in the axes yet: Q_S^T s.": right_diagonal(a, s, P, Q_A, np.eye(3)),
-        "Axes are the columns of Q_A: Q_A^T a, not Q_A a.": right_diagonal(a, s, P, Q_A.T, Q_S),
-        "That is the product of two means, K-FAC.": np.outer(
-            ((a @ Q_A) ** 2).mean(0), power.mean(0)
-        ),
-    }
-    says = "Wrong for 7 examples, 3 labels, 2 inputs and 3 outputs."
-    expect(f(*given), right_diagonal(*given), says, slips, form=LAYER)
-
-
-@case("20.2", hidden=True)
-def ekfac_for_any_gradients(f):
-    for seed, shape in [(213, (5, 4, 3, 2)), (214, (1, 2, 4, 4)), (215, (6, 1, 2, 5))]:
-        a, s, P, Q_A, Q_S = layer(seed, *shape)
-        s = s + np.arange(1.0, 1 + s.shape[2])
-        right = right_diagonal(a, s, P, Q_A, Q_S)
-        says = (
-            f"Wrong for n, c, in, out = {shape}, where the mean of s over the labels is not 0: "
-            "mean squares are asked for, not variances."
-        )
-        expect(f(a, s, P, Q_A, Q_S), right, says, form=LAYER)
-
-
-# --- 20.3 · The judge -----------------------------------------------------------------------------
+# --- 20.2 · The judge -----------------------------------------------------------------------------
 
 ONE_EACH = "One number for each test example, shape (T,)."
 
@@ -240,7 +135,7 @@ def judged(seed, S, T, n, noise):
     return scores, kept, measured
 
 
-@case("20.3")
+@case("20.2")
 def lds_by_hand(f):
     scores = np.array([[1.0, 5.0, -2.0]])
     kept = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0], [0, 0, 1]], bool)
@@ -253,14 +148,14 @@ def lds_by_hand(f):
     expect(got, [0.8], says, lds_slips(scores, kept, measured), form=ONE_EACH)
 
 
-@case("20.3")
+@case("20.2")
 def lds_of_three_tests(f):
     given = judged(221, 9, 3, 6, 2.0)
     says = "Wrong for 9 subsets of 6 examples and 3 tests."
     expect(f(*given), right_lds(*given), says, lds_slips(*given), form=ONE_EACH)
 
 
-@case("20.3", hidden=True)
+@case("20.2", hidden=True)
 def lds_of_additive_effects_is_one(f):
     scores, kept, measured = judged(222, 12, 4, 10, 0.0)
     expect(f(scores, kept, measured), np.ones(4), "Where effects add up it is 1.", form=ONE_EACH)
@@ -268,13 +163,118 @@ def lds_of_additive_effects_is_one(f):
     expect(got, -np.ones(4), "With the signs turned round it is -1.", form=ONE_EACH)
 
 
-@case("20.3", hidden=True)
+@case("20.2", hidden=True)
 def lds_with_ties(f):
     scores = np.array([[1.0, 1.0, 0.0, 3.0], [0.0, 0.0, 2.0, 2.0]])
     kept = np.random.default_rng(223).random((11, 4)) < 0.5
     measured = np.round(np.random.default_rng(224).normal(size=(11, 2)), 0)
     says = "Equal values share the mean of their ranks, as rankdata does it."
     expect(f(scores, kept, measured), right_lds(scores, kept, measured), says, form=ONE_EACH)
+
+
+# --- 20.3 · The best diagonal ---------------------------------------------------------------------
+
+LAYER = "One number for each pair of an input axis and an output axis, shape (in, out)."
+
+
+def layer(seed, n, c, num_in, num_out):
+    draw = np.random.default_rng(seed)
+    a, s = draw.normal(size=(n, num_in)), draw.normal(size=(n, c, num_out))
+    P = draw.dirichlet(np.ones(c), size=n)
+    s = s - np.einsum("nc,nco->no", P, s)[:, None]  # as gradients are: of mean 0 over the labels
+    Q_A = np.linalg.qr(draw.normal(size=(num_in, num_in)))[0]
+    Q_S = np.linalg.qr(draw.normal(size=(num_out, num_out)))[0]
+    return a, s, P, Q_A, Q_S
+
+
+def dense_fisher(a, s, P):
+    """F with the inputs' index first, from gradients of all examples and labels."""
+    n, c = P.shape
+    size = a.shape[1] * s.shape[2]
+    F = np.zeros((size, size))
+    for i in range(n):
+        for label in range(c):
+            g = np.kron(a[i], s[i, label])
+            F += P[i, label] * np.outer(g, g) / n
+    return F
+
+
+def right_diagonal(a, s, P, Q_A, Q_S):
+    basis = np.kron(Q_A, Q_S)
+    return np.diag(basis.T @ dense_fisher(a, s, P) @ basis).reshape(len(Q_A), len(Q_S))
+
+
+@case("20.3")
+def ekfac_by_hand(f):
+    a = np.array([[1.0, 2.0], [3.0, 0.0]])
+    s = np.array([[[1.0], [-1.0]], [[4.0], [-1.0]]])
+    P = np.array([[0.5, 0.5], [0.2, 0.8]])
+    Q_A = np.array([[0.6, -0.8], [0.8, 0.6]])
+    given = [x.copy() for x in (a, s, P, Q_A, np.ones((1, 1)))]
+    got = f(*given)
+    for now, before in zip(given, (a, s, P, Q_A)):
+        assert np.array_equal(now, before), "Your function has changed what it was given."
+    in_axes = (a @ Q_A) ** 2
+    turned = (a @ Q_A.T) ** 2
+    power = np.array([1.0, 4.0])  # mean square of s, by example
+    slips = {
+        "That is the product of two means, K-FAC. Here each example's input meets its own s.": (
+            in_axes.mean(0)[:, None] * power.mean()
+        ),
+        "A mean over the n examples, not their sum.": 2 * right_diagonal(*given),
+        "Labels count by their probabilities P; yours counts them all alike, as a mean.": (
+            (in_axes * (s**2).mean(axis=1)).mean(0)[:, None]
+        ),
+        "Labels count by their probabilities P; yours sums them.": (
+            (in_axes * (s**2).sum(axis=1)).mean(0)[:, None]
+        ),
+        "P is a weight, not part of the gradient: it is not squared.": (
+            (in_axes * (P[..., None] ** 2 * s**2).sum(axis=1)).mean(0)[:, None]
+        ),
+        "Axes are the columns of Q_A: Q_A^T a, not Q_A a.": (
+            (turned * power[:, None]).mean(0)[:, None]
+        ),
+        "Squares come before means: the gradients' own mean over the labels is 0.": (
+            0 * right_diagonal(*given)
+        ),
+        "s is squared, too.": (in_axes * (P[..., None] * abs(s)).sum(axis=1)).mean(0)[:, None],
+        "The inputs are squared, too.": ((abs(a @ Q_A) * power[:, None]).mean(0)[:, None]),
+        "a is not in the axes yet: Q_A^T a.": (a**2 * power[:, None]).mean(0)[:, None],
+        "Inputs first: shape (in, out).": right_diagonal(*given).T,
+        "That is its square root.": np.sqrt(right_diagonal(*given)),
+    }
+    says = "In the example it is [[8.9], [11.6]]."
+    expect(got, [[8.9], [11.6]], says, slips, form=LAYER)
+
+
+@case("20.3")
+def ekfac_is_the_diagonal(f):
+    given = layer(212, 7, 3, 2, 3)
+    a, s, P, Q_A, Q_S = given
+    power = np.einsum("nc,nco->no", P, (s @ Q_S) ** 2)
+    slips = {
+        "Axes are the columns of Q_S: Q_S^T s, not Q_S s.": right_diagonal(a, s, P, Q_A, Q_S.T),
+        "s is not in the axes yet: Q_S^T s.": right_diagonal(a, s, P, Q_A, np.eye(3)),
+        "Axes are the columns of Q_A: Q_A^T a, not Q_A a.": right_diagonal(a, s, P, Q_A.T, Q_S),
+        "That is the product of two means, K-FAC.": np.outer(
+            ((a @ Q_A) ** 2).mean(0), power.mean(0)
+        ),
+    }
+    says = "Wrong for 7 examples, 3 labels, 2 inputs and 3 outputs."
+    expect(f(*given), right_diagonal(*given), says, slips, form=LAYER)
+
+
+@case("20.3", hidden=True)
+def ekfac_for_any_gradients(f):
+    for seed, shape in [(213, (5, 4, 3, 2)), (214, (1, 2, 4, 4)), (215, (6, 1, 2, 5))]:
+        a, s, P, Q_A, Q_S = layer(seed, *shape)
+        s = s + np.arange(1.0, 1 + s.shape[2])
+        right = right_diagonal(a, s, P, Q_A, Q_S)
+        says = (
+            f"Wrong for n, c, in, out = {shape}, where the mean of s over the labels is not 0: "
+            "mean squares are asked for, not variances."
+        )
+        expect(f(a, s, P, Q_A, Q_S), right, says, form=LAYER)
 
 
 # --- 20.4 · A path --------------------------------------------------------------------------------

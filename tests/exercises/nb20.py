@@ -134,6 +134,108 @@ EXERCISES = {
         ],
     ),
     "20.2": Exercise(
+        "def lds(scores, kept, measured):",
+        [
+            Wrong(
+                "ties by their order",
+                """
+                ranks = lambda x: np.argsort(np.argsort(x))
+                predicted = ~kept @ scores.T
+                pairs = zip(predicted.T, measured.T)
+                return np.array([np.corrcoef(ranks(a), ranks(b))[0, 1] for a, b in pairs])
+                """,
+                "mean of their ranks",
+                hidden=True,
+            ),
+            Wrong(
+                "those kept",
+                """
+                pairs = zip((kept @ scores.T).T, measured.T)
+                return np.array([np.corrcoef(rankdata(a), rankdata(b))[0, 1] for a, b in pairs])
+                """,
+                "left out",
+            ),
+            Wrong(
+                "Pearson",
+                """
+                pairs = zip((~kept @ scores.T).T, measured.T)
+                return np.array([np.corrcoef(a, b)[0, 1] for a, b in pairs])
+                """,
+                "Pearson",
+            ),
+            Wrong(
+                "argsort once",
+                """
+                pairs = zip((~kept @ scores.T).T, measured.T)
+                return np.array([np.corrcoef(np.argsort(a), np.argsort(b))[0, 1] for a, b in pairs])
+                """,
+                "not the ranks",
+            ),
+            Wrong(
+                "sign",
+                """
+                pairs = zip((~kept @ scores.T).T, measured.T)
+                return np.array([-np.corrcoef(rankdata(a), rankdata(b))[0, 1] for a, b in pairs])
+                """,
+                "left out",  # the same number as for those kept, where sizes are equal
+            ),
+            Wrong(
+                "means over those left out",
+                """
+                predicted = (~kept @ scores.T) / (~kept).sum(axis=1, keepdims=True)
+                pairs = zip(predicted.T, measured.T)
+                return np.array([np.corrcoef(rankdata(a), rankdata(b))[0, 1] for a, b in pairs])
+                """,
+                "Mean over those left out",
+            ),
+            Wrong(
+                "shape: the mean",
+                """
+                pairs = zip((~kept @ scores.T).T, measured.T)
+                return np.mean([np.corrcoef(rankdata(a), rankdata(b))[0, 1] for a, b in pairs])
+                """,
+                "their mean",
+            ),
+            Wrong(
+                "shape: pooled",
+                """
+                predicted = ~kept @ scores.T
+                return np.corrcoef(rankdata(predicted), rankdata(measured))[0, 1]
+                """,
+            ),
+            Wrong(
+                "shape: over the tests",
+                """
+                pairs = zip(~kept @ scores.T, measured)
+                with np.errstate(all="ignore"):
+                    return np.array([np.corrcoef(rankdata(a), rankdata(b))[0, 1] for a, b in pairs])
+                """,
+            ),
+        ],
+        [
+            """
+            from scipy.stats import spearmanr
+
+            out = 1.0 - kept
+            return [spearmanr(out @ row, column)[0] for row, column in zip(scores, measured.T)]
+            """,
+            """
+            predicted = jnp.where(jnp.asarray(kept)[:, None], 0, jnp.asarray(scores)).sum(axis=2)
+            a, b = (rankdata(np.asarray(x), axis=0) for x in (predicted, measured))
+            a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+            return (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+            """,
+            """
+            predicted = scores.sum(axis=1) - kept @ scores.T
+            found = np.empty(len(scores))
+            for t in range(len(scores)):
+                a, b = np.round(predicted[:, t], 9), measured[:, t]
+                found[t] = np.corrcoef(rankdata(a), rankdata(b))[0, 1]
+            return found
+            """,
+        ],
+    ),
+    "20.3": Exercise(
         "def ekfac_eigenvalues(a, s, P, Q_A, Q_S):",
         [
             Wrong(
@@ -241,108 +343,6 @@ EXERCISES = {
             F = np.einsum("nc,ncx,ncy->xy", P, grads, grads) / len(a)
             basis = np.kron(Q_A, Q_S)
             return np.diag(basis.T @ F @ basis).reshape(len(Q_A), -1)
-            """,
-        ],
-    ),
-    "20.3": Exercise(
-        "def lds(scores, kept, measured):",
-        [
-            Wrong(
-                "ties by their order",
-                """
-                ranks = lambda x: np.argsort(np.argsort(x))
-                predicted = ~kept @ scores.T
-                pairs = zip(predicted.T, measured.T)
-                return np.array([np.corrcoef(ranks(a), ranks(b))[0, 1] for a, b in pairs])
-                """,
-                "mean of their ranks",
-                hidden=True,
-            ),
-            Wrong(
-                "those kept",
-                """
-                pairs = zip((kept @ scores.T).T, measured.T)
-                return np.array([np.corrcoef(rankdata(a), rankdata(b))[0, 1] for a, b in pairs])
-                """,
-                "left out",
-            ),
-            Wrong(
-                "Pearson",
-                """
-                pairs = zip((~kept @ scores.T).T, measured.T)
-                return np.array([np.corrcoef(a, b)[0, 1] for a, b in pairs])
-                """,
-                "Pearson",
-            ),
-            Wrong(
-                "argsort once",
-                """
-                pairs = zip((~kept @ scores.T).T, measured.T)
-                return np.array([np.corrcoef(np.argsort(a), np.argsort(b))[0, 1] for a, b in pairs])
-                """,
-                "not the ranks",
-            ),
-            Wrong(
-                "sign",
-                """
-                pairs = zip((~kept @ scores.T).T, measured.T)
-                return np.array([-np.corrcoef(rankdata(a), rankdata(b))[0, 1] for a, b in pairs])
-                """,
-                "left out",  # the same number as for those kept, where sizes are equal
-            ),
-            Wrong(
-                "means over those left out",
-                """
-                predicted = (~kept @ scores.T) / (~kept).sum(axis=1, keepdims=True)
-                pairs = zip(predicted.T, measured.T)
-                return np.array([np.corrcoef(rankdata(a), rankdata(b))[0, 1] for a, b in pairs])
-                """,
-                "Mean over those left out",
-            ),
-            Wrong(
-                "shape: the mean",
-                """
-                pairs = zip((~kept @ scores.T).T, measured.T)
-                return np.mean([np.corrcoef(rankdata(a), rankdata(b))[0, 1] for a, b in pairs])
-                """,
-                "their mean",
-            ),
-            Wrong(
-                "shape: pooled",
-                """
-                predicted = ~kept @ scores.T
-                return np.corrcoef(rankdata(predicted), rankdata(measured))[0, 1]
-                """,
-            ),
-            Wrong(
-                "shape: over the tests",
-                """
-                pairs = zip(~kept @ scores.T, measured)
-                with np.errstate(all="ignore"):
-                    return np.array([np.corrcoef(rankdata(a), rankdata(b))[0, 1] for a, b in pairs])
-                """,
-            ),
-        ],
-        [
-            """
-            from scipy.stats import spearmanr
-
-            out = 1.0 - kept
-            return [spearmanr(out @ row, column)[0] for row, column in zip(scores, measured.T)]
-            """,
-            """
-            predicted = jnp.where(jnp.asarray(kept)[:, None], 0, jnp.asarray(scores)).sum(axis=2)
-            a, b = (rankdata(np.asarray(x), axis=0) for x in (predicted, measured))
-            a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-            return (a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-            """,
-            """
-            predicted = scores.sum(axis=1) - kept @ scores.T
-            found = np.empty(len(scores))
-            for t in range(len(scores)):
-                a, b = np.round(predicted[:, t], 9), measured[:, t]
-                found[t] = np.corrcoef(rankdata(a), rankdata(b))[0, 1]
-            return found
             """,
         ],
     ),
