@@ -172,7 +172,7 @@ def lds_with_ties(f):
     expect(f(scores, kept, measured), right_lds(scores, kept, measured), says, form=ONE_EACH)
 
 
-# --- 20.3 · The best diagonal ---------------------------------------------------------------------
+# --- 20.3 · Eigenvalues in Kronecker axes ---------------------------------------------------------
 
 LAYER = "One number for each pair of an input axis and an output axis, shape (in, out)."
 
