@@ -8,6 +8,7 @@ is the hint that the student reads. Hidden cases are tried where answers are gra
 Where nbgrader validates or grades (it sets ``NBGRADER_EXECUTION``), ``check`` also raises.
 """
 
+import contextlib
 import functools
 import inspect
 import linecache
@@ -227,6 +228,14 @@ def called(f: Callable, *args, advice: dict, **kwargs):
             if re.search(pattern, line):
                 raise AssertionError(f"{wanted} The error: {line}") from error
         raise
+
+
+@contextlib.contextmanager
+def untouched(says: str, *arrays):
+    """Refuse, with ``says``, an answer that writes into what it is given, in this block."""
+    before = [np.array(array) for array in arrays]
+    yield
+    assert all(map(np.array_equal, before, arrays)), says
 
 
 def _same(a, b, rtol, atol) -> bool:

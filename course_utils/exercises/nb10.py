@@ -5,7 +5,7 @@ import itertools
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils.exercises import case, expect, expect_all_digits
+from course_utils.exercises import case, expect, expect_all_digits, untouched
 
 # --- 10.1 · The variance that stays ---------------------------------------------------------------
 
@@ -78,14 +78,12 @@ def variance_of_an_iteration(f):
     for D, B in [(1, 1), (4, 3), (6, 64)]:
         step_size, T = draw.uniform(0.05, 0.4), draw.uniform(0, 2)
         h, c = draw.uniform(0.2, 1.95 / step_size, D), draw.uniform(0, 5, D)
-        given = h.copy(), c.copy()
         # the sum of what every earlier step has left, 5,000 of them
         v = np.zeros(D)
         for _ in range(5000):
             v = (1 - step_size * h) ** 2 * v + step_size**2 * c / B + 2 * step_size * T
-        got = np.array(f(h, step_size, T, c, B), dtype=float)
-        untouched = np.array_equal(h, given[0]) and np.array_equal(c, given[1])
-        assert untouched, "Your function has changed h or c: *= and /= write into an array."
+        with untouched("Your function has changed h or c: *= and /= write into an array.", h, c):
+            got = np.array(f(h, step_size, T, c, B), dtype=float)
         says = f"For D = {D}, B = {B} an iteration of the variance ends elsewhere."
         expect(got, v, says, form=PER_MODE, rtol=1e-8)
 
@@ -141,6 +139,7 @@ def posterior_step_of_a_full_batch(f):
 @case("10.2", hidden=True)
 def posterior_step_keeps_the_covariance(f):
     draw = np.random.default_rng(102)
+    changed = "Your function has changed an array that it was given: -= writes into it."
     for D, N, B in [(1, 5, 1), (3, 442, 8), (6, 100, 64), (2, 7, 30)]:
         root = draw.normal(size=(D, D + 3))
         A = root @ root.T / (D + 3)
@@ -148,11 +147,9 @@ def posterior_step_keeps_the_covariance(f):
         still, gain = np.eye(D), []
         for i in range(D):
             w, g = np.eye(D)[i], A[:, i].copy()
-            given = w.copy(), g.copy(), A.copy()
-            still[:, i] = f(w, g, A, N, B)
-            gain.append(np.asarray(f(np.zeros(D), np.eye(D)[i], A, N, B), dtype=float))
-            same = all(map(np.array_equal, (w, g, A), given))
-            assert same, "Your function has changed an array that it was given: -= writes into it."
+            with untouched(changed, w, g, A):
+                still[:, i] = f(w, g, A, N, B)
+                gain.append(np.asarray(f(np.zeros(D), np.eye(D)[i], A, N, B), dtype=float))
         gain = np.array(gain).T
         posterior = np.linalg.inv(A) / N  # in units of tau2
         after = still @ posterior @ still.T + gain @ (A / B) @ gain.T

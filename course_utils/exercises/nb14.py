@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from course_utils.exercises import SHAPES, called, case, expect, expect_all_digits
+from course_utils.exercises import SHAPES, called, case, expect, expect_all_digits, untouched
 
 # --- 14.1 · Undo a step ---------------------------------------------------------------------------
 
@@ -19,11 +19,9 @@ def one_step(w, v, gradient, step_size, momentum):
 def undone(f, w, v, *rest):
     """What the answer gives, and the promise that its arguments are as they were."""
     w, v = np.array(w), np.array(v)
-    before = w.copy(), v.copy()
-    got = called(f, w, v, *rest, advice={SHAPES: "w, v and gradient(w) have one shape."})
-    same = np.array_equal(w, before[0]) and np.array_equal(v, before[1])
-    assert same, "Your function has changed an array that it was given: -=, /= write into it."
-    return got
+    says = "Your function has changed an array that it was given: -=, /= write into it."
+    with untouched(says, w, v):
+        return called(f, w, v, *rest, advice={SHAPES: "w, v and gradient(w) have one shape."})
 
 
 @case("14.1")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course_utils.exercises import SHAPES, called, case, expect, expect_all_digits
+from course_utils.exercises import SHAPES, called, case, expect, expect_all_digits, untouched
 
 # --- 18.1 · The loss without the point ------------------------------------------------------------
 
@@ -24,10 +24,9 @@ def _loss(z, y):
 def _one_step_away(X, y, l2, theta):
     """Losses after one Newton step on the risk without each example, from dense matrices."""
     n, d = X.shape
-    found = []
+    p, found = _probability(X @ theta), []
     for i in range(n):
         others = np.arange(n) != i
-        p = _probability(X @ theta)
         H = (X[others].T * (p * (1 - p))[others]) @ X[others] / n + l2 * np.eye(d)
         # theta is the fit with all: the step answers the gradient that has gone
         move = np.linalg.solve(H, (p[i] - y[i]) * X[i] / n)
@@ -92,11 +91,8 @@ def _slips_18_1(X, y, l2, theta):
 
 
 def _without(f, X, y, l2, theta):
-    before = X.copy(), y.copy(), theta.copy()
-    got = called(f, X, y, l2, theta, advice=ADVICE_18_1)
-    kept = all(np.array_equal(a, b) for a, b in zip(before, (X, y, theta)))
-    assert kept, "It has changed X, y or theta: work on copies."
-    return got
+    with untouched("It has changed X, y or theta: work on copies.", X, y, theta):
+        return called(f, X, y, l2, theta, advice=ADVICE_18_1)
 
 
 @case("18.1")
@@ -110,16 +106,21 @@ def without_by_hand(f):
     )
 
 
-def _fitted(seed, n, d, l2):
-    """A random problem and its fit, by Newton's method."""
-    draw = np.random.default_rng(seed)
-    X, y = draw.normal(size=(n, d)), draw.integers(0, 2, n)
-    theta = np.zeros(d)
-    for _ in range(30):
+def _fit(X, y, l2, theta, steps):
+    """So many of Newton's steps towards the minimum, from ``theta``."""
+    n, d = X.shape
+    for _ in range(steps):
         p = _probability(X @ theta)
         H = (X.T * (p * (1 - p))) @ X / n + l2 * np.eye(d)
         theta = theta - np.linalg.solve(H, X.T @ (p - y) / n + l2 * theta)
-    return X, y, theta
+    return theta
+
+
+def _fitted(seed, n, d, l2):
+    """A random problem and its fit."""
+    draw = np.random.default_rng(seed)
+    X, y = draw.normal(size=(n, d)), draw.integers(0, 2, n)
+    return X, y, _fit(X, y, l2, np.zeros(d), 30)
 
 
 @case("18.1")
@@ -230,25 +231,17 @@ def _slips_18_2(F, y, l2, theta, W, f_t, y_t):
 
 def _measured(F, y, l2, theta, W, f_t, y_t, i, pixel, change=1e-4):
     """The slope of the test loss by one pixel, from two refits."""
-    n, k = F.shape
     values = []
     for sign in (1, -1):
-        moved, t = F.copy(), theta
+        moved = F.copy()
         moved[i] += sign * change * W[pixel]
-        for _ in range(8):
-            p = _probability(moved @ t)
-            H = (moved.T * (p * (1 - p))) @ moved / n + l2 * np.eye(k)
-            t = t - np.linalg.solve(H, moved.T @ (p - y) / n + l2 * t)
-        values.append(_loss(f_t @ t, y_t))
+        values.append(_loss(f_t @ _fit(moved, y, l2, theta, 8), y_t))
     return (values[0] - values[1]) / (2 * change)
 
 
 def _by_pixel(f, *given):
-    arrays = [np.array(one) for one in given]
-    got = called(f, *given, advice=ADVICE_18_2)
-    kept = all(np.array_equal(a, b) for a, b in zip(arrays, given))
-    assert kept, "It has changed one of its arrays: work on copies."
-    return got
+    with untouched("It has changed one of its arrays: work on copies.", *given):
+        return called(f, *given, advice=ADVICE_18_2)
 
 
 @case("18.2")
@@ -321,9 +314,8 @@ def _fewest(changes, logit):
 
 def _flips(f, changes, logit, says, slips=None):
     changes = np.array(changes, dtype=float)
-    before = changes.copy()
-    got = f(changes, logit)
-    assert np.array_equal(before, changes), "It has changed `changes`: sort a copy."
+    with untouched("It has changed `changes`: sort a copy.", changes):
+        got = f(changes, logit)
     right = _fewest(changes, logit)
     expect(got, right, says, slips, form=A_NUMBER)
 

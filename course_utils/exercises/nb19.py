@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from course_utils.exercises import case, expect, expect_all_digits
+from course_utils.exercises import case, expect, expect_all_digits, untouched
 
 # --- 19.1 · How few does it take? -----------------------------------------------------------------
 
@@ -104,9 +104,8 @@ def _first_order(X, y, j):
 
 
 def _asked(f, X, y, j, says):
-    before = X.copy(), y.copy()
-    got = _called(f, X, y, j)
-    assert (X == before[0]).all() and (y == before[1]).all(), "It has changed X or y."
+    with untouched("It has changed X or y.", X, y):
+        got = _called(f, X, y, j)
     if isinstance(got, tuple) and len(got) == 2:
         raise AssertionError(f"The rows alone are asked for. {ROWS}")
     right = _first_order(X, y, j)
@@ -220,10 +219,8 @@ def _move_slips(H, H_U, g, order):
 
 
 def _try_move(f, H, H_U, g, order, right, says, **tolerances):
-    copies = H.copy(), H_U.copy(), g.copy()
-    got = _called(f, H, H_U, g, order)
-    same = all((a == b).all() for a, b in zip((H, H_U, g), copies))
-    assert same, "It has changed H, H_U or g_U."
+    with untouched("It has changed H, H_U or g_U.", H, H_U, g):
+        got = _called(f, H, H_U, g, order)
     assert got is not None, f"For order {order!r} it gives back None."
     slips = _move_slips(H, H_U, g, order)
     expect_all_digits(got, right, says, slips, form=MOVE, **tolerances)
@@ -320,9 +317,8 @@ def _greedy_slip(X, y, j, *, frozen=False, plain=False, inner=False, size=False,
 
 
 def _try_greedy(f, X, y, j, says):
-    copies = X.copy(), y.copy()
-    got = _called(f, X, y, j)
-    assert (X == copies[0]).all() and (y == copies[1]).all(), "It has changed X or y."
+    with untouched("It has changed X or y.", X, y):
+        got = _called(f, X, y, j)
     right = _greedy(X, y, j)
     slips = {
         "Numbers within the rows that are left: they should be those of X.": _greedy_slip(

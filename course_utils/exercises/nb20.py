@@ -3,10 +3,11 @@
 import numpy as np
 import scipy.stats
 
-from course_utils.exercises import case, expect
+from course_utils.exercises import case, expect, untouched
 
 # --- 20.1 · A few directions ----------------------------------------------------------------------
 
+CHANGED = "Your function has changed what it was given."
 PAIRS = "One number for each test example and each training example, shape (T, n)."
 H = np.array([1.0, 2.0, 9.0])
 Q = np.array([[0.0, 0.8, 0.6], [1.0, 0.0, 0.0], [0.0, -0.6, 0.8]])
@@ -17,9 +18,8 @@ SLOPES = np.array([[3.0, 1.0, 1.0], [1.0, 4.0, -1.0]])
 @case("20.1")
 def arnoldi_by_hand(f):
     given = H.copy(), Q.copy(), SLOPES_T.copy(), SLOPES.copy()
-    got = f(*given, 1.0, 1)
-    for now, before in zip(given, (H, Q, SLOPES_T, SLOPES)):
-        assert np.array_equal(now, before), "Your function has changed what it was given."
+    with untouched(CHANGED, *given):
+        got = f(*given, 1.0, 1)
     steep = [[0.286, -0.022]]
     flat = (SLOPES_T @ Q[:, :1] / 2) @ (Q[:, :1].T @ SLOPES.T) / 2
     rows = Q.T
@@ -140,10 +140,8 @@ def lds_by_hand(f):
     scores = np.array([[1.0, 5.0, -2.0]])
     kept = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0], [0, 0, 1]], bool)
     measured = np.array([[0.3], [0.9], [0.7], [2.0]])
-    given = scores.copy(), kept.copy(), measured.copy()
-    got = f(*given)
-    for now, before in zip(given, (scores, kept, measured)):
-        assert np.array_equal(now, before), "Your function has changed what it was given."
+    with untouched(CHANGED, scores, kept, measured):
+        got = f(scores, kept, measured)
     says = "In the example it is [0.8]."
     expect(got, [0.8], says, lds_slips(scores, kept, measured), form=ONE_EACH)
 
@@ -210,10 +208,9 @@ def ekfac_by_hand(f):
     s = np.array([[[1.0], [-1.0]], [[4.0], [-1.0]]])
     P = np.array([[0.5, 0.5], [0.2, 0.8]])
     Q_A = np.array([[0.6, -0.8], [0.8, 0.6]])
-    given = [x.copy() for x in (a, s, P, Q_A, np.ones((1, 1)))]
-    got = f(*given)
-    for now, before in zip(given, (a, s, P, Q_A)):
-        assert np.array_equal(now, before), "Your function has changed what it was given."
+    given = a, s, P, Q_A, np.ones((1, 1))
+    with untouched(CHANGED, *given):
+        got = f(*given)
     in_axes = (a @ Q_A) ** 2
     turned = (a @ Q_A.T) ** 2
     power = np.array([1.0, 4.0])  # mean square of s, by example
@@ -295,10 +292,8 @@ def tracin_by_hand(f):
     slopes_t = np.array([[[1.0, 2.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 1.0]]])
     slopes = np.array([[[2.0, 1.0], [0.0, -1.0]], [[6.0, 5.0], [-2.0, 1.0]]])
     steps = np.array([0.5, 0.1])
-    given = slopes_t.copy(), slopes.copy(), steps.copy()
-    got = f(*given)
-    for now, before in zip(given, (slopes_t, slopes, steps)):
-        assert np.array_equal(now, before), "Your function has changed what it was given."
+    with untouched(CHANGED, slopes_t, slopes, steps):
+        got = f(slopes_t, slopes, steps)
     dots = np.einsum("ktp,knp->ktn", slopes_t, slopes)
     right = right_tracin(slopes_t, slopes, steps)
     norms = np.linalg.norm(slopes_t, axis=2)[:, :, None] * np.linalg.norm(slopes, axis=2)[:, None]
