@@ -345,7 +345,7 @@ def mnist(split: str = "train", *, classes: Sequence[int] | None = None) -> Data
     if split not in _MNIST_SIZE:
         raise ValueError(f"split must be 'train' or 'test': got {split!r}")
     folder = os.environ.get("COURSE_DATA")
-    files = _mnist_files(Path(folder), split) if folder else None
+    files = mnist_files(split)
     if files:
         images, labels = map(read_idx, files)
         if images.shape != (len(labels), 28, 28) or labels.ndim != 1:
@@ -391,10 +391,12 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
 
 
-def _mnist_files(folder: Path, split: str) -> tuple[Path, Path] | None:
-    """The image file and the label file, or None unless both are there."""
-    stem = _MNIST_STEM[split]
-    found = []
+def mnist_files(split: str) -> tuple[Path, Path] | None:
+    """The image file and the label file in ``COURSE_DATA``, or None unless both are there."""
+    stem, found = _MNIST_STEM[split], []
+    if not os.environ.get("COURSE_DATA"):
+        return None
+    folder = Path(os.environ["COURSE_DATA"])
     for kind in ("images{}idx3-ubyte", "labels{}idx1-ubyte"):
         names = [f"{stem}-{kind.format(dot)}{end}" for dot in "-." for end in ("", ".gz")]
         found += [folder / name for name in names if (folder / name).is_file()][:1]

@@ -65,19 +65,12 @@ def mnist_images() -> Images:
 
     Of the 10,000 test images, in a random order, nine tenths are then the training set.
     """
-    if _has_mnist("train"):
+    if data.mnist_files("train"):
         return Images(data.mnist("train"), data.mnist("test"), "training and test images of MNIST")
     X, y = data.mnist("test")
     order = np.random.default_rng(0).permutation(len(y))
     parts = data.split(X[order], y[order], len(y) * 9 // 10)
     return Images(*parts, "test images of MNIST alone, nine tenths to train on")
-
-
-def _has_mnist(stem: str) -> bool:
-    folder = os.environ.get("COURSE_DATA")
-    kinds = ("images", "labels") if folder else ()
-    found = [any(Path(folder or "").glob(f"{stem}-{kind}*ubyte*")) for kind in kinds]
-    return bool(found) and all(found)
 
 
 # --------------------------------------------------------------------------------------
@@ -549,7 +542,7 @@ def missing(*, asked: bool = False) -> list[str]:
         return ["COURSE_SCALE=paper"]
     found = {
         "a GPU that JAX sees": jax.default_backend() == "gpu",
-        "COURSE_DATA, a folder with MNIST's IDX files": _has_mnist("t10k"),
+        "COURSE_DATA, a folder with MNIST's IDX files": data.mnist_files("test") is not None,
     }
     return [name for name, is_there in found.items() if not is_there]
 
