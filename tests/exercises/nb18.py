@@ -20,6 +20,22 @@ first = (p - y)[:, None] * s
 second = (p * (1 - p) * (F @ s))[:, None] * theta
 """
 
+
+def flipped(
+    pushes="np.sort(-np.sign(logit) * changes)[::-1]",
+    *,
+    enough="np.cumsum(np.maximum(pushes, 0)) > abs(logit)",
+    found="int(done.argmax()) + 1",
+    never="-1",
+):
+    """An answer to 18.3 with one part replaced."""
+    return f"""
+pushes = {pushes}
+done = {enough}
+return {found} if done.any() else {never}
+"""
+
+
 EXERCISES = {
     "18.1": Exercise(
         "def leave_one_out_loss(X, y, l2, theta):",
@@ -270,63 +286,38 @@ EXERCISES = {
         [
             Wrong(
                 "zero counts",
-                """
-                pushes = np.sort(-np.sign(logit) * changes)[::-1]
-                done = np.cumsum(np.maximum(pushes, 0)) >= abs(logit)
-                return int(done.argmax()) + 1 if done.any() else -1
-                """,
+                flipped(enough="np.cumsum(np.maximum(pushes, 0)) >= abs(logit)"),
                 "no other sign yet",
             ),
             Wrong(
                 "equal changes once",
-                """
-                pushes = np.unique(-np.sign(logit) * changes)[::-1]
-                done = np.cumsum(np.maximum(pushes, 0)) > abs(logit)
-                return int(done.argmax()) + 1 if done.any() else -1
-                """,
+                flipped("np.unique(-np.sign(logit) * changes)[::-1]"),
                 "random changes",
                 hidden=True,
             ),
             Wrong(
                 "largest of either sign",
-                """
-                done = np.cumsum(np.sort(abs(changes))[::-1]) > abs(logit)
-                return int(done.argmax()) + 1 if done.any() else -1
-                """,
+                flipped("np.sort(abs(changes))[::-1]"),
                 "either sign",
             ),
             Wrong(
                 "in the order given",
-                """
-                pushes = np.maximum(-np.sign(logit) * changes, 0)
-                done = np.cumsum(pushes) > abs(logit)
-                return int(done.argmax()) + 1 if done.any() else -1
-                """,
+                flipped("-np.sign(logit) * changes"),
                 "strongest first",
             ),
             Wrong(
                 "from 0",
-                """
-                pushes = np.sort(-np.sign(logit) * changes)[::-1]
-                done = np.cumsum(np.maximum(pushes, 0)) > abs(logit)
-                return int(done.argmax()) if done.any() else -1
-                """,
+                flipped(found="int(done.argmax())"),
                 "counted from 0",
             ),
             Wrong(
                 "negative changes alone",
-                """
-                done = np.cumsum(np.sort(-np.minimum(changes, 0))[::-1]) > abs(logit)
-                return int(done.argmax()) + 1 if done.any() else -1
-                """,
+                flipped("np.sort(-np.minimum(changes, 0))[::-1]"),
                 "away from 0",
             ),
             Wrong(
                 "below zero alone",
-                """
-                done = logit + np.cumsum(np.sort(changes)) < 0
-                return int(done.argmax()) + 1 if done.any() else -1
-                """,
+                flipped("np.sort(changes)", enough="logit + np.cumsum(pushes) < 0"),
                 "away from 0",
             ),
             Wrong(
@@ -339,21 +330,12 @@ EXERCISES = {
             ),
             Wrong(
                 "never is 0",
-                """
-                pushes = np.sort(-np.sign(logit) * changes)[::-1]
-                done = np.cumsum(np.maximum(pushes, 0)) > abs(logit)
-                return int(done.argmax()) + 1 if done.any() else 0
-                """,
+                flipped(never="0"),
                 "not 0",
             ),
             Wrong(
                 "the mean",
-                """
-                pushes = np.sort(-np.sign(logit) * changes)[::-1]
-                means = np.cumsum(pushes) / np.arange(1, len(pushes) + 1)
-                done = means > abs(logit)
-                return int(done.argmax()) + 1 if done.any() else -1
-                """,
+                flipped(enough="np.cumsum(pushes) / np.arange(1, len(pushes) + 1) > abs(logit)"),
                 "their sum that",
             ),
             Wrong(

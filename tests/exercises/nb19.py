@@ -48,6 +48,22 @@ return np.array(gone)
 """
 
 
+def moved(
+    second="first + np.linalg.solve(H, H_U @ first)",
+    *,
+    newton="np.linalg.solve(H - H_U, g_U)",
+    first="np.linalg.solve(H, g_U)",
+):
+    """An answer to 19.2 with one part replaced; A is the inverse of H."""
+    return f"""
+A = np.linalg.inv(H)
+if order == "newton":
+    return {newton}
+first = {first}
+return first if order == 1 else {second}
+"""
+
+
 EXERCISES = {
     "19.1": Exercise(
         "def fewest_to_flip(X, y, j):",
@@ -223,102 +239,52 @@ return np.isin(np.arange(len(y)), order[: np.argmax(enough) + 1])
             ),
             Wrong(
                 "minus sign",
-                """
-                if order == "newton":
-                    return -np.linalg.solve(H - H_U, g_U)
-                first = -np.linalg.solve(H, g_U)
-                return first if order == 1 else first + np.linalg.solve(H, H_U @ first)
-                """,
+                moved(newton="-np.linalg.solve(H - H_U, g_U)", first="-np.linalg.solve(H, g_U)"),
                 "The sign",
             ),
             Wrong(
                 "second term subtracted",
-                """
-                if order == "newton":
-                    return np.linalg.solve(H - H_U, g_U)
-                first = np.linalg.solve(H, g_U)
-                return first if order == 1 else first - np.linalg.solve(H, H_U @ first)
-                """,
+                moved("first - np.linalg.solve(H, H_U @ first)"),
                 "give way",
             ),
             Wrong(
                 "second term alone",
-                """
-                if order == "newton":
-                    return np.linalg.solve(H - H_U, g_U)
-                first = np.linalg.solve(H, g_U)
-                return first if order == 1 else np.linalg.solve(H, H_U @ first)
-                """,
+                moved("np.linalg.solve(H, H_U @ first)"),
                 "second term alone",
             ),
             Wrong(
                 "inverses first",
-                """
-                if order == "newton":
-                    return np.linalg.solve(H - H_U, g_U)
-                A = np.linalg.inv(H)
-                return A @ g_U if order == 1 else A @ g_U + A @ A @ H_U @ g_U
-                """,
+                moved("first + A @ A @ H_U @ g_U"),
                 "not commute",
             ),
             Wrong(
                 "H_U outside",
-                """
-                if order == "newton":
-                    return np.linalg.solve(H - H_U, g_U)
-                A = np.linalg.inv(H)
-                return A @ g_U if order == 1 else A @ g_U + H_U @ A @ A @ g_U
-                """,
+                moved("first + H_U @ A @ A @ g_U"),
                 "acts first",
             ),
             Wrong(
                 "one inverse",
-                """
-                if order == "newton":
-                    return np.linalg.solve(H - H_U, g_U)
-                first = np.linalg.solve(H, g_U)
-                return first if order == 1 else first + H_U @ first
-                """,
+                moved("first + H_U @ first"),
                 "an inverse of H is missing",
             ),
             Wrong(
                 "half of it",
-                """
-                if order == "newton":
-                    return np.linalg.solve(H - H_U, g_U)
-                first = np.linalg.solve(H, g_U)
-                return first if order == 1 else first + np.linalg.solve(H, H_U @ first) / 2
-                """,
+                moved("first + np.linalg.solve(H, H_U @ first) / 2"),
                 "not half",
             ),
             Wrong(
                 "plus H_U",
-                """
-                if order == "newton":
-                    return np.linalg.solve(H + H_U, g_U)
-                first = np.linalg.solve(H, g_U)
-                return first if order == 1 else first + np.linalg.solve(H, H_U @ first)
-                """,
+                moved(newton="np.linalg.solve(H + H_U, g_U)"),
                 "takes its curvature away",
             ),
             Wrong(
                 "the group's own Hessian",
-                """
-                if order == "newton":
-                    return np.linalg.solve(H_U, g_U)
-                first = np.linalg.solve(H, g_U)
-                return first if order == 1 else first + np.linalg.solve(H, H_U @ first)
-                """,
+                moved(newton="np.linalg.solve(H_U, g_U)"),
                 "what is left",
             ),
             Wrong(
                 "H lost",
-                """
-                if order == "newton":
-                    return np.linalg.solve(np.eye(len(g_U)) - np.linalg.solve(H, H_U), g_U)
-                first = np.linalg.solve(H, g_U)
-                return first if order == 1 else first + np.linalg.solve(H, H_U @ first)
-                """,
+                moved(newton="np.linalg.solve(np.eye(len(g_U)) - A @ H_U, g_U)"),
                 "multiplied by H",
             ),
             Wrong(
@@ -331,12 +297,11 @@ return np.isin(np.arange(len(y)), order[: np.argmax(enough) + 1])
             ),
             Wrong(
                 "shape: the matrix",
-                """
-                if order == "newton":
-                    return np.linalg.inv(H - H_U) * g_U
-                A = np.linalg.inv(H)
-                return A * g_U if order == 1 else (A + A @ H_U @ A) * g_U
-                """,
+                moved(
+                    "(A + A @ H_U @ A) * g_U",
+                    newton="np.linalg.inv(H - H_U) * g_U",
+                    first="A * g_U",
+                ),
                 "shape (2,)",
             ),
         ],

@@ -2,6 +2,15 @@
 
 from wrong_answers import Exercise, Wrong
 
+
+def traced(dots="k,ktp,knp->tn", over="slopes.shape[1]", sign=""):
+    """An answer to 20.4 with one part replaced."""
+    return f"""
+dots = np.einsum("{dots}", step_sizes, slopes_t, slopes)
+return {sign}dots / {over}
+"""
+
+
 EXERCISES = {
     "20.1": Exercise(
         "def arnoldi_scores(h, Q, slopes_t, slopes, strength, k):",
@@ -351,10 +360,7 @@ EXERCISES = {
         [
             Wrong(
                 "by the number of tests",
-                """
-                dots = np.einsum("k,ktp,knp->tn", step_sizes, slopes_t, slopes)
-                return dots / slopes_t.shape[1]
-                """,
+                traced(over="slopes_t.shape[1]"),
                 "number of tests",
                 hidden=True,
             ),
@@ -378,18 +384,12 @@ EXERCISES = {
             ),
             Wrong(
                 "mean over checkpoints",
-                """
-                dots = np.einsum("k,ktp,knp->tn", step_sizes, slopes_t, slopes)
-                return dots / slopes.shape[1] / len(step_sizes)
-                """,
+                traced(over="slopes.shape[1] / len(step_sizes)"),
                 "not a mean",
             ),
             Wrong(
                 "sign",
-                """
-                dots = np.einsum("k,ktp,knp->tn", step_sizes, slopes_t, slopes)
-                return -dots / slopes.shape[1]
-                """,
+                traced(sign="-"),
                 "The sign",
             ),
             Wrong(
@@ -407,18 +407,12 @@ EXERCISES = {
             ),
             Wrong(
                 "turned round",
-                """
-                dots = np.einsum("k,ktp,knp->nt", step_sizes, slopes_t, slopes)
-                return dots / slopes.shape[1]
-                """,
+                traced("k,ktp,knp->nt"),
                 "turned round",
             ),
             Wrong(
                 "shape: checkpoints apart",
-                """
-                dots = np.einsum("k,ktp,knp->ktn", step_sizes, slopes_t, slopes)
-                return dots / slopes.shape[1]
-                """,
+                traced("k,ktp,knp->ktn"),
                 "keeps them apart",
             ),
             Wrong(
