@@ -122,4 +122,4 @@ def test_an_untouched_copy_runs_to_its_end_and_says_what_is_not_attempted(path):
     count = numbers.index("summary")  # what is extra stands behind it
     (summary,) = [cell.outputs[0].text for cell in nb.cells if cell.id == "summary"]
     assert summary.startswith(f"0 of {count} exercises pass.")
-    assert summary.count("not attempted") == count >= 3
+    assert summary.count("not attempted") == count >= 2
