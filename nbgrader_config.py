@@ -4,10 +4,13 @@ JupyterLab reads this file too, through nbgrader's extensions, so it must not to
 what is set here would reach every student's kernel.
 """
 
+from pathlib import Path
+
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from course_utils.cli.release import CODE_STUB, without_worked_solutions
+from course_utils.instructors import execute
 
 
 class DropWorkedSolutions(NbGraderPreprocessor):
@@ -25,5 +28,8 @@ c.GenerateAssignment.preprocessors = [
     *GenerateAssignment.preprocessors.default(),
 ]
 c.OverwriteCells.add_missing_cells = True  # a check that was deleted is put back, and graded
-c.Execute.timeout = 120  # seconds for one cell
-c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:"]
+c.Autograde.autograde_preprocessors = execute.AUTOGRADE  # in the sandbox, as `grade` does it
+c.GenerateFeedback.preprocessors = execute.FEEDBACK
+grades = Path(__file__).resolve().parent / "grades"
+if (grades / "gradebook.db").exists():  # what `grade` has written is what formgrader shows
+    c.CourseDirectory.root = str(grades)

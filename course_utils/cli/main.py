@@ -83,7 +83,7 @@ def _dispatch(argv):
         if job in HELP:
             print(HELP[job])
             return 0
-        return import_module(f"course_utils.cli.{job}").main(rest)
+        return import_module(_module(job)).main(rest)
     extras = JOBS[job] | ({"cuda"} if gpu else set())
     variables = {}
     if job == "test":
@@ -92,13 +92,17 @@ def _dispatch(argv):
         command = _lab_command(lab.page(rest), rest)
         variables = compilation_cache.settings(setup_venv.ROOT)  # a second "Run all" takes half
     else:
-        command = [f"course_utils.cli.{job}"] + rest
+        command = [_module(job)] + rest
     python = setup_venv.ensure(extras)
     if job == "lab":
         _fill_work()
     if job in HELP:  # the others take paths, which start where the caller stands
         os.chdir(str(setup_venv.ROOT))
     return _become(python, ["-m"] + command, variables)
+
+
+def _module(job):
+    return f"course_utils.{'instructors' if job == 'grade' else 'cli'}.{job}"
 
 
 def _take(argv, option):

@@ -17,7 +17,7 @@ from course_utils.cli import links, notebooks, stamp
 from course_utils.cli.setup_venv import ROOT
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
-_TEXT_STUB = "YOUR ANSWER HERE"  # nbgrader's, for an answer in words
+TEXT_STUB = "YOUR ANSWER HERE"  # nbgrader's, for an answer in words
 _RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}")
 
 _MARKERS = {"SOLUTION": "solution", "HIDDEN TESTS": "grade"}  # marker: the cells it may stand in
@@ -250,16 +250,16 @@ def holds_answers(nb, copied):
 
 def _is_stub(cell, stub):
     if cell.cell_type == "markdown":
-        return cell.source.strip() == stub.strip() or _TEXT_STUB in cell.source
+        return cell.source.strip() == stub.strip() or TEXT_STUB in cell.source
     if not all(line in cell.source for line in CODE_STUB.split("\n")):
         return False
     try:
-        return _statements(cell.source) <= _statements(stub)
+        return statements(cell.source) <= statements(stub)
     except SyntaxError:
         return False
 
 
-def _statements(source):
+def statements(source):
     """What a cell does, less names, arguments and docstrings, which change between releases."""
     told = (ast.FunctionDef, ast.ClassDef, ast.Raise)
     return {

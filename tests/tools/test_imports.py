@@ -15,6 +15,7 @@ ROOM = Path(course_utils.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.iter_modules(course_utils.__path__))
 NUMERIC = {"trees", "curvature", "solvers", "kronecker", "fitted_model", "influence_functions"}
 NUMERIC |= {"influence_result", "scores_on_disk", "retraining", "sharding"}
+TOOLS = {"cli", "instructors"}
 TEACHING = {"plotting", "widgets", "exercises"}
 # The arrows of the package: who may import whom.
 MAY_IMPORT = {
@@ -118,7 +119,9 @@ CHECK_ALL = (
     "    assert value.__module__.startswith('course_utils.'), (name, value.__module__)\n"
 )
 IMPORT_ALL = "import importlib\n" + "".join(
-    f"importlib.import_module('course_utils.{module}')\n" for module in MODULES if module != "cli"
+    f"importlib.import_module('course_utils.{module}')\n"
+    for module in MODULES
+    if module not in TOOLS
 )
 
 
@@ -158,7 +161,15 @@ def test_a_module_imports_only_the_rooms_it_may_enter(module):
 
 
 def test_every_module_has_its_arrows_written_down():
-    assert set(MODULES) - {"cli", "__main__"} <= set(MAY_IMPORT)
+    assert set(MODULES) - TOOLS - {"__main__"} <= set(MAY_IMPORT)
+
+
+# The job `paper` runs experiments of the engine's; other commands know of exercises alone.
+@pytest.mark.parametrize("room, others", [("cli", {"paper_scale"}), ("instructors", {"cli"})])
+def test_commands_import_of_the_engine_only_exercises_and_not_each_other_in_circles(room, others):
+    ours = {name for name in imported_by(room) if name.startswith("course_utils.")}
+    rooms = {name.split(".")[1] for name in ours} & (set(MODULES) | TOOLS) - {room}
+    assert rooms <= others | {"exercises"}
 
 
 @pytest.mark.parametrize("module", sorted(NUMERIC & set(MODULES)))

@@ -16,8 +16,9 @@ import textwrap
 import nbformat
 import pytest
 
-from course_utils.cli import grade, notebooks, problem_sets, release, run, sandbox, stamp
+from course_utils.cli import notebooks, problem_sets, release, run, stamp
 from course_utils.cli.problem_sets import drawing, foundations
+from course_utils.instructors import grade, sandbox
 
 ADDRESS = stamp.Address("OWNER/REPO")
 SEEDS = [f"a private seed that nobody knows, {i}".encode() for i in range(20)]

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 import sample_lesson as sample
 
-from course_utils.cli import notebooks, sandbox, setup_venv
+from course_utils.cli import notebooks, setup_venv
 from course_utils.cli.setup_venv import ROOT
+from course_utils.instructors import sandbox
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REPRODUCED = (ROOT / ".github/REPRODUCED.md").read_text(encoding="utf-8")
@@ -73,13 +74,19 @@ def week(folder):
     (library,) = (folder / ".venv").glob("lib/python*/site-packages")
     (library / "all.pth").write_text(sysconfig.get_path("purelib") + "\n")
     (folder / ".venv" / "share").symlink_to(pathlib.Path(sys.prefix) / "share")
+    alembic = pathlib.Path(sys.executable).with_name("alembic")  # nbgrader calls it by name
+    (folder / ".venv" / "bin" / "alembic").symlink_to(alembic)
     stamp = dict(setup_venv._wanted(folder), extras=["lab", "test"])
     setup_venv._write_stamp(folder / ".venv", stamp)
     with zipfile.ZipFile(folder / "handed-in.zip", "w") as handed_in:
-        handed_in.writestr("Ada.ipynb", notebooks.dumps(sample.lesson()))
         copied = (folder / "notebooks" / "student" / sample.NAME).read_text(encoding="utf-8")
+        answers = notebooks.reads(copied)
+        for m in (1, 2, 3):
+            answer = sample.cell(answers, f"ex-1-{m}")
+            answer.source = answer.source.replace("raise NotImplementedError", f"return x + {m}")
+        handed_in.writestr("Ada.ipynb", notebooks.dumps(answers))
         handed_in.writestr(f"Bo/{sample.NAME}", copied)
-        handed_in.writestr("Cy.ipynb", "not yet")
+        handed_in.writestr("Cy.ipynb", copied)
 
 
 @pytest.mark.slow
@@ -103,12 +110,12 @@ def test_the_commands_for_instructors_do_what_they_say(tmp_path):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     handed_out = notebooks.read(folder / "for-students" / sample.NAME)
     assert "raise NotImplementedError" in sample.cell(handed_out, "ex-1-1").source
-    with open(folder / "graded" / "grades.csv", encoding="utf-8", newline="") as file:
+    with open(folder / "grades" / "grades.csv", encoding="utf-8", newline="") as file:
         rows = [(r["student"], r["exercise"], r["points"]) for r in csv.DictReader(file)]
-    points = {"Ada": "3", "Bo": "0", "Cy": "0"}
+    points, name = {"Ada": "3", "Bo": "0", "Cy": "0"}, sample.NAME.removesuffix(".ipynb")
     assert rows == [(s, f"1.{m}", points[s]) for s in points for m in (1, 2, 3)]
     with zipfile.ZipFile(folder / "give-back.zip") as give_back:
-        assert {f"feedback/{s}.html" for s in points} <= set(give_back.namelist())
+        assert {f"feedback/{s}/{name}/{name}.html" for s in points} <= set(give_back.namelist())
 
 
 def stored_cell(path, name):

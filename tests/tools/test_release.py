@@ -383,6 +383,17 @@ def test_the_configuration_of_nbgrader_leaves_the_environment_alone(monkeypatch)
     assert dict(os.environ) == before
 
 
+def test_formgrader_opens_what_grade_has_written(tmp_path):
+    from traitlets.config import PyFileConfigLoader
+
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    load = lambda: PyFileConfigLoader("nbgrader_config.py", path=str(tmp_path)).load_config()
+    assert "root" not in load().CourseDirectory, "then it is the folder that nbgrader is called in"
+    (tmp_path / "grades").mkdir()
+    (tmp_path / "grades" / "gradebook.db").touch()
+    assert load().CourseDirectory.root == str(tmp_path / "grades")
+
+
 @pytest.mark.slow
 def test_nbgrader_grades_a_good_a_wrong_and_an_unsolved_copy(clone):
     """nbgrader's own commands, with the configuration that the repository holds."""

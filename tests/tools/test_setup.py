@@ -534,7 +534,7 @@ JOBS = {
     "lab --gpu 3": (JUPYTER_03, {"lab", "cuda"}),
     "run --check a.ipynb": (["course_utils.cli.run", "--check", "a.ipynb"], {"lab"}),
     "release": (["course_utils.cli.release"], {"lab", "test"}),
-    "grade 01 a.ipynb": (["course_utils.cli.grade", "01", "a.ipynb"], {"lab", "test"}),
+    "grade 01 a.ipynb": (["course_utils.instructors.grade", "01", "a.ipynb"], {"lab", "test"}),
     "stamp URL --ref v1": (["course_utils.cli.stamp", "URL", "--ref", "v1"], {"lab"}),
 }
 

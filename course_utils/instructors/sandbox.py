@@ -7,6 +7,7 @@ network. Without it the limits alone hold.
 
 import contextlib
 import functools
+import itertools
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from course_utils.cli import compilation_cache
 from course_utils.cli.setup_venv import ROOT
 
 GIB, MIB = 2**30, 2**20
@@ -27,6 +29,7 @@ _SETTINGS = ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d
 _MOST_FILES = 10_000  # that a program may keep without a sandbox
 _SPARE_ADDRESSES = 16 * GIB  # XLA and threads reserve far more than they touch
 _SPARE_TASKS = 250  # for threads, which count as processes do
+_users = itertools.count(20_000 + os.getpid() % 20_000)
 
 # Runs before the program takes its place: limits set here are kept by all that it starts
 _LAUNCHER = """\
@@ -49,8 +52,6 @@ os.execv(sys.argv[2], sys.argv[2:])
 class Limits(NamedTuple):
     """What one submission may take."""
 
-    seconds: float = 60.0  # for one cell; a lesson's own cell has five times as long
-    total: float = 1800.0  # seconds for all cells, with every repetition
     memory: int = 4 * GIB  # bytes, all its processes together
     processes: int = 50
     file: int = 256 * MIB  # bytes of one file
@@ -82,20 +83,15 @@ def _tried(user):
 
 
 @functools.cache
-def _user():
-    """Who runs in a sandbox: a user without rights if this one is root and that works, else None.
-
-    No limit on tasks binds root. The user is this process's own, so that its tasks can be counted.
-    """
-    user = 20_000 + os.getpid() % 20_000
-    return user if os.geteuid() == 0 and _tried(user).returncode == 0 else None
+def _can_change_user():
+    return os.geteuid() == 0 and _tried(next(_users)).returncode == 0
 
 
 def _launcher(rlimits, user):
     return [PYTHON, "-I", "-S", "-c", _LAUNCHER, json.dumps([rlimits, user])]
 
 
-def start(argv, shared, limits, sandboxed, hidden=()):
+def start(argv, shared, limits, sandboxed, hidden=(), trusted=False):
     """Start a program under ``limits``; nothing that it prints is kept.
 
     Args:
@@ -104,25 +100,30 @@ def start(argv, shared, limits, sandboxed, hidden=()):
         limits: a ``Limits``. Time, memory and the number of processes are for ``trouble`` to see.
         sandboxed: whether to put it in a sandbox.
         hidden: folders that must be out of sight even where a folder that is needed holds them.
+        trusted: whether it may add to the cache of compiled programs, which others then run.
 
     Returns:
         A ``subprocess.Popen``, at the head of a session of its own.
     """
     home = Path("/tmp/home") if sandboxed else shared / "home"
-    user = _user() if sandboxed else None
+    # No limit on tasks binds root: in a sandbox a user without rights, one for each program
+    user = next(_users) if sandboxed and not trusted and _can_change_user() else None
     argv = [*_launcher(_rlimits(limits, user), user), *argv]
     if sandboxed:
-        argv = [*_bubble(shared, limits, hidden, user), *argv]
+        argv = [*_bubble(shared, limits, hidden, user, trusted), *argv]
     else:
         home.mkdir(exist_ok=True)
         _adopt_orphans()
     if user is not None:
         for path in [shared, *shared.iterdir()]:
             os.chown(str(path), user, user)
+    environment = _environment(str(home), trusted)
+    if not sandboxed:  # then a kernel ends when this process does, as a sandbox would
+        environment["JPY_PARENT_PID"] = str(os.getpid())
     return subprocess.Popen(
         argv,
         cwd="/" if sandboxed else str(home),
-        env=_environment(str(home)) if sandboxed else _watching(_environment(str(home))),
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -145,8 +146,13 @@ def _rlimits(limits, user):
     return wanted
 
 
-def _environment(home):
+def _environment(home, trusted=False):
     """All that the process knows of the environment: nothing of the caller's."""
+    cache = {}
+    if _cache():
+        cache = {**compilation_cache.settings(ROOT, {}), "JAX_COMPILATION_CACHE_DIR": str(_cache())}
+        if not trusted:  # nothing takes that long: it reads the cache, and never tries to write
+            cache["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1e9"
     return {
         "PATH": os.pathsep.join([str(Path(PYTHON).parent), "/usr/bin", "/bin"]),
         "HOME": home,
@@ -160,15 +166,17 @@ def _environment(home):
         "PYTHONUTF8": "1",
         "JAX_PLATFORMS": "cpu",
         "NBGRADER_EXECUTION": "autograde",  # checks raise
+        **cache,
     }
 
 
-def _watching(environment):
-    """As ``environment``, for a kernel that ends when this process does, as a sandbox would."""
-    return dict(environment, JPY_PARENT_PID=str(os.getpid()))
+def _cache():
+    """The folder of compiled programs, the caller's own where there is one; None for no cache."""
+    told = {**compilation_cache.settings(ROOT), **os.environ}["JAX_COMPILATION_CACHE_DIR"]
+    return Path(told).resolve() if told else None
 
 
-def _bubble(shared, limits, hidden, user):
+def _bubble(shared, limits, hidden, user, trusted=False):
     """The command that puts what follows it in a sandbox.
 
     For another ``user`` the sandbox keeps the right to become that one, which the launcher does.
@@ -192,8 +200,13 @@ def _bubble(shared, limits, hidden, user):
     for path, size in (("/dev/shm", 64 * MIB), ("/tmp", limits.scratch)):
         command += ["--perms", "1777", "--size", str(size), "--tmpfs", path]
     root = ROOT.resolve()
-    python = _python_folders()
-    for path in [*python, root / "course_utils", shared]:  # else these are root's alone
+    python, cache = _python_folders(), _cache()
+    for path in [
+        *python,
+        root / "course_utils",
+        *filter(None, [cache]),
+        shared,
+    ]:  # else these are root's alone
         for folder in [*reversed(path.parents)][1:]:
             if not any(folder == one or one in folder.parents for one in bound):
                 command += ["--dir", str(folder)]
@@ -208,6 +221,9 @@ def _bubble(shared, limits, hidden, user):
     for path in [*(path for path in python if root in path.parents), root / "course_utils"]:
         command += ["--ro-bind", str(path), str(path)]
     command += ["--tmpfs", str(empty[0])]
+    if cache:
+        cache.mkdir(parents=True, exist_ok=True)
+        command += ["--bind" if trusted else "--ro-bind", str(cache), str(cache)]
     if shared != Path("/tmp"):
         command += ["--bind", str(shared), str(shared)]
     command += ["--perms", "0777", "--dir", "/tmp/home", "--chdir", "/tmp/home"]
@@ -289,38 +305,35 @@ def _memory(processes, shared):
     return total
 
 
-def end(process, before=(), seconds=30.0):
+def end(process, before=None, seconds=30.0):
     """End a process and all that it started.
 
     Args:
         process: what ``start`` returned.
-        before: process ids of children that this program had before.
+        before: without a sandbox, process ids of the children that this program had before; all
+            others are ended, too. A sandbox takes along all that is in it.
         seconds: how long to try.
     """
     import psutil
 
-    # At once and in one call, before anything is counted: a sandbox dies with its first process,
-    # and what has started others meanwhile would otherwise go on doing so
+    # At once and in one call, before anything is counted: what has started others meanwhile would
+    # otherwise go on doing so
     if process.poll() is None:
         with contextlib.suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
+    if before is None:
+        process.wait()
+        return
     deadline = time.monotonic() + seconds
-    me = psutil.Process()
     quiet = 0  # looks in a row that found nothing: one may miss what is changing its parent
-    while True:
-        tree = [child for child in me.children() if child.pid not in before]
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for child in tree[:]:
-                tree += child.children(recursive=True)
-        alive = [one for one in tree if one.is_running() and _lives(one)]
-        for one in alive:
-            with contextlib.suppress(psutil.Error, OSError):
-                os.kill(one.pid, signal.SIGKILL)
+    while quiet < 3 and time.monotonic() < deadline:
         process.poll()
-        _reap(before)
+        found = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
+        alive = [one for one in found if _lives(one)]
+        for one in found:
+            with contextlib.suppress(psutil.Error, OSError):
+                one.kill() if one in alive else os.waitpid(one.pid, os.WNOHANG)
         quiet = 0 if alive else quiet + 1
-        if quiet == 3 or time.monotonic() > deadline:
-            return
         time.sleep(0.01)
 
 
@@ -331,13 +344,3 @@ def _lives(process):
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-
-
-def _reap(before):
-    """Take leave of adopted orphans that have ended."""
-    import psutil
-
-    for child in psutil.Process().children():
-        if child.pid not in before and not _lives(child):
-            with contextlib.suppress(OSError):
-                os.waitpid(child.pid, os.WNOHANG)

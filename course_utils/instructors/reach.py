@@ -13,9 +13,10 @@ _WORDS = (
     "|settrace|setprofile|addaudithook|get_referrers|get_referents|get_objects|ctypes"
     "|__globals__|__code__|__closure__|execute_reply|unittest\\.mock|MagicMock"
     "|__eq__|__array_function__|__array_ufunc__|__jax_array__"
+    "|ast_transformers|input_transformers_\\w+"
 )
 _WORD = re.compile(rf"(?<!\w)({_WORDS})(?!\w)")
-_MAGIC = re.compile(r"^[%!].*", re.M)
+_MAGIC = re.compile(r"^[ \t]*[%!].*", re.M)
 
 
 def found(sources):
@@ -24,13 +25,14 @@ def found(sources):
     Args:
         sources: a list of code cells; what one imports is known in all of them.
     """
-    trees = [tree for source in sources if (tree := _parsed(source)) is not None]
+    trees = [tree for source in sources if (tree := parsed(source)) is not None]
     libraries = {name for tree in trees for name in _imported(tree)}
     words = [word for source in sources for word in _WORD.findall(source)]
     return [*words, *(name for tree in trees for name in _replaced(tree, libraries))]
 
 
-def _parsed(source):
+def parsed(source):
+    """The syntax tree of a cell, IPython's magic left out; None where it is no Python."""
     try:
         return ast.parse(_MAGIC.sub("", source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

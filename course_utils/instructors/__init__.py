@@ -1,0 +1,1 @@
+"""What instructors have: grading on nbgrader, in a sandbox, and the class's tables."""
