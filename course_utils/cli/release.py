@@ -18,6 +18,7 @@ from course_utils.cli.setup_venv import ROOT
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
 TEXT_STUB = "YOUR ANSWER HERE"  # nbgrader's, for an answer in words
+_HOME = "notebooks/student"  # these copies are for everybody; others are handed out to a class
 _RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}")
 
 _MARKERS = {"SOLUTION": "solution", "HIDDEN TESTS": "grade"}  # marker: the cells it may stand in
@@ -134,8 +135,9 @@ def student_copy(nb, folder, beside, address):
 
     Args:
         nb: the solved notebook; it is not changed.
-        folder: the repository's folder that the copy will lie in, such as ``notebooks/student``;
-            None where it leaves the repository, and its links lead to GitHub.
+        folder: the repository's folder that the copy will lie in; None where it leaves the
+            repository, and its links lead to GitHub. In ``notebooks/student`` alone it links the
+            solved notebook.
         beside: the names of the copies that lie in the same folder.
         address: a ``stamp.Address``.
 
@@ -155,11 +157,11 @@ def student_copy(nb, folder, beside, address):
             text = cell.source
             header = _HEADER.search(text) if position == 0 else None
             if header:
-                solved = _from(folder, f"notebooks/{header['name']}", address)
+                path = _from(folder, f"notebooks/{header['name']}", address)
+                solved = f"Solved: [solved notebook]({path}), {moved(header['solved'])} · "
                 line = (
                     f"*This copy, without answers: {moved(header['copy'])} · "
-                    f"Solved: [solved notebook]({solved}), {moved(header['solved'])} · "
-                    f"{moved(header['rest'])}*"
+                    f"{solved if folder == _HOME else ''}{moved(header['rest'])}*"
                 )
                 text = moved(text[: header.start()]) + line + moved(text[header.end() :])
             else:

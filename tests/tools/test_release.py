@@ -1,6 +1,7 @@
 """Student copies hold no answer, lead somewhere, and come back gradable."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,15 @@ def test_the_header_of_a_copy_leads_to_the_solved_notebook_and_to_its_own_colab(
     )
 
 
+@pytest.mark.parametrize("to", ["for-students", "../elsewhere"])
+def test_what_is_handed_out_to_a_class_links_no_solution(to, clone):
+    assert release.main(["01", "--to", str(clone / to)], clone) == 0
+    (path,) = (clone / to).iterdir()
+    text = text_of(notebooks.read(path))
+    assert "Solved" not in text and "solved" not in text
+    assert not re.search(r"notebooks/\d\d_", text) and "student/01_small_lesson" in text
+
+
 LINKS = {
     "[b](02_b.ipynb#1.3-A-title)": "[b](02_b.ipynb#1.3-A-title)",
     "[c](03_c.ipynb)": "[c](03_c.ipynb)",
@@ -107,7 +117,7 @@ def test_a_copy_outside_of_the_repository_leads_to_github():
     assert sample.cell(copied, "read").source == (
         f"[c]({page}/notebooks/student/03_c.ipynb) [b](02_b.ipynb) [up]({page}/README.md#contents)"
     )
-    assert f"[solved notebook]({page}/notebooks/{sample.NAME})" in copied.cells[0].source
+    assert "Solved" not in copied.cells[0].source
     assert not [t for t in links.targets(copied.cells[0].source) if links.is_relative(t)]
 
 
@@ -238,7 +248,7 @@ def test_release_to_another_folder_leaves_the_students_folder_alone(clone, tmp_p
     assert "https://github.com/OWNER/REPO/blob/main/README.md#contents" in text
     assert release.main(["01", "--to", str(clone / "course" / "release")], clone) == 0
     text = (clone / "course" / "release" / sample.NAME).read_text(encoding="utf-8")
-    assert "(../../notebooks/01_small_lesson.ipynb)" in text
+    assert "(../../README.md#contents)" in text
     assert (clone / "notebooks" / "student" / sample.NAME).stat() == before
 
 
