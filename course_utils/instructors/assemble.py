@@ -250,7 +250,7 @@ def _entries(lesson, submitted, every):
         if split(source)[0].strip() in checks:
             continue
         key = _told(cell).get("grade_id")
-        key = key if key in answers else None
+        key = key if isinstance(key, str) and key in answers else None
         number = _NUMBER.match(source)
         if key is None and number and kind != "markdown":  # there it is a heading
             key = names.get(number[1].lower())

@@ -176,14 +176,13 @@ def choose(files, name, lesson, check=lambda nb: None):
         try:
             nb = parse(content(file))
             check(nb)
-        except ValueError as error:
-            refused.append(str(error))
-            torn += [f"{file.name}: {error}"] if file.suffix == ".ipynb" else []
-            continue
-        if _code(nb) == _code(lesson.solved):
-            refused.append("it is the course's own solved notebook")
-        else:
-            read.append((bool(name in file.name), file, assemble.assemble(lesson.nb, nb)))
+            if _code(nb) == _code(lesson.solved):
+                refused.append("it is the course's own solved notebook")
+            else:
+                read.append((bool(name in file.name), file, assemble.assemble(lesson.nb, nb)))
+        except Exception as error:  # one file must not keep the others from being graded
+            refused.append(unread(error))
+            torn += [f"{file.name}: {refused[-1]}"] if file.suffix == ".ipynb" else []
     if not read:
         raise ValueError(refused[-1])
     worked = [one for one in read if one[2].metadata.course.answered]
@@ -200,6 +199,14 @@ def choose(files, name, lesson, check=lambda nb: None):
         course.unsure = f"{more[0].name} answers more"
     aside = [one[1] for one in read if one[1] != file]
     return Choice(file, nb, tuple(map(str, _short(aside, file))))
+
+
+def unread(error):
+    """Why a file is no submission, without the path that it has here."""
+    if isinstance(error, ValueError):
+        return str(error)
+    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0][:120]
+    return f"the file cannot be read as a submission ({type(error).__name__}: {reason})"
 
 
 def _names(nb):

@@ -242,8 +242,8 @@ def _work(assignment, both, student, files, to, hidden, key):
     try:
         with _choosing:  # nbformat's warnings are caught for all threads
             path, nb, aside = collect.choose(files, name, both, lambda n: _label(both.solved, n))
-    except ValueError as error:
-        nb = assemble.refused(both.nb, f"{error}, grade by hand")
+    except Exception as error:  # whatever a file holds
+        nb = assemble.refused(both.nb, f"{collect.unread(error)}, grade by hand")
     file = str(path) + (f" (rather than {', '.join(aside)})" if aside else "")
     seconds, done = collect.time_of(path), None
     try:

@@ -1085,6 +1085,58 @@ def test_files_of_every_kind_are_rows_and_the_rest_is_graded(scores_without_kern
         assert why == {"good": "passed", "loop0": link, "loop1": link, "pipe": no_file}
 
 
+def odd(**changes):
+    """A solved copy as text, one of whose cells has other entries; None takes one away."""
+    nb = json.loads(notebooks.dumps(answered(*GOOD)))
+    cell = next(cell for cell in nb["cells"] if cell["id"] == "ex-1-2")
+    cell.update(changes)
+    for key in [key for key, value in changes.items() if value is None]:
+        del cell[key]
+    return json.dumps(nb).encode()
+
+
+ODD = {
+    "an id that is a list": odd(metadata={"nbgrader": {"grade_id": [1]}}),
+    "no kind": odd(cell_type=None),
+    "a long chain": notebooks.dumps(with_cell(f"np{'.a' * 1500} = 1")).encode(),
+    "not to be read": b"@",
+}
+
+
+@pytest.fixture
+def unreadable(monkeypatch):
+    """No process may read a file that holds "@"; root may read whatever its mode is."""
+    content = collect.content
+
+    def refuses(path):
+        if content(path) == b"@":
+            raise PermissionError(13, "Permission denied", str(path))
+        return content(path)
+
+    monkeypatch.setattr(collect, "content", refuses)
+
+
+def test_a_file_that_nobody_foresaw_costs_no_other_student_anything(
+    scores_without_kernel, unreadable, monkeypatch, tmp_path
+):
+    for name, work in ODD.items():
+        monkeypatch.setitem(TABLE, name, (work, None))
+    hand = small_grade(tmp_path, *ODD, "good")
+    why = {row["student"]: row["why"] for row in table_of(tmp_path / "out")}
+    assert why.pop("good") == "passed" and set(why) == set(ODD)
+    assert "not to be read" in hand and all(why[name].endswith(", grade by hand") for name in hand)
+    assert all(why[name] == "passed" for name in set(ODD) - set(hand))
+    assert str(tmp_path) not in why["not to be read"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_file_that_nobody_foresaw_hides_no_other_file_of_its_student(name, unreadable, tmp_path):
+    save(tmp_path, **{FIRST: answered(*GOOD)})
+    (tmp_path / "odd.ipynb").write_bytes(ODD[name])
+    _, course, _ = chosen(tmp_path, "odd.ipynb", FIRST)
+    assert len(course.answered) == 3
+
+
 def test_lists_that_would_fill_the_memory_are_refused_and_brackets_in_text_are_not():
     nb = answered(*GOOD)
     sample.cell(nb, "setup").source += "\n# " + "[{" * collect.MOST + '"'
