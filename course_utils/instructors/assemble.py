@@ -18,7 +18,8 @@ from course_utils.instructors import reach
 SILENT = logging.Logger("course_utils.instructors", level=logging.CRITICAL + 1)
 
 _NUMBER = re.compile(r"\s*#\s*Exercise\s+([0-9A-Za-z]+(?:\.[0-9A-Za-z]+)*)", re.I)
-_TAG = re.compile(r"<(?!/?(?:details|summary|br)>)|(?<=javascript)(?=:)", re.I)
+_TAG = re.compile(r"<(?!/?(?:details|summary|br)>)", re.I)
+_LINK = re.compile(r"(?<=\])(?=[(:])")  # where Markdown looks for its target
 
 
 class Exercise(NamedTuple):
@@ -271,8 +272,12 @@ def _entries(lesson, submitted, every):
 
 
 def inert(text):
-    """Markdown without what a browser might act on, as formgrader shows it with all rights."""
-    return _TAG.sub(lambda found: "&lt;" if found[0] else " ", text)
+    """Markdown without what a browser might act on, as formgrader shows it with all rights.
+
+    A link may lead to a program however it is spelt, and a picture tells that it is looked at: a
+    blank keeps each from its target.
+    """
+    return _LINK.sub(" ", _TAG.sub("&lt;", text))
 
 
 def _put_back(entries, ours, answers):

@@ -1422,6 +1422,36 @@ def test_outputs_are_text_and_pictures_that_are_some():
     assert len(kept.text) < 10**4 + 20
 
 
+LINKS = [
+    "[x](javascript:alert(1))",
+    "[x](java&#115;cript:alert(1))",
+    "[x](javascript&colon;alert(1))",
+    "[x](javascript\\:alert(1))",
+    "[x]\n\n[x]: javascript&#58;alert(1)",
+    "[x][y]\n\n> [y]: javascript&#58;alert(1)",
+    "[![x](http://a.example/b.png)](data:text/html;x)",
+    "![x](http://a.example/b.png)",
+    "![x]\n\n[x]: http://a.example/b.png",
+    "[x\\]](</a> 'b')",
+    "<javascript:alert(1)>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<img src=http://a.example/b.png>",
+    "<a\nhref=javascript:1>",
+    "a[^1]\n\n[^1]: [x](javascript&#58;1)",
+]
+
+
+@pytest.mark.parametrize("text", LINKS)
+def test_a_students_markdown_makes_no_link_and_fetches_nothing(text):
+    from nbconvert.filters import markdown2html
+
+    assert re.search("href|src|<a|<img", markdown2html(text)), "otherwise this shows nothing"
+    shown = markdown2html(assemble.inert(text))
+    for target in re.findall(r"""<[a-z][^>]*?\s(?:href|src)\s*=\s*["']?([^"'>]*)""", shown):
+        assert re.match("#|https?://", target), shown
+    assert "<img" not in shown and "<script" not in shown
+
+
 def test_what_repeats_a_hidden_test_is_left_out():
     line = "assert add_2(40) == 42"
     _, cell = finished(sample.printed(f"  {line}\n"), sample.printed("fine\n"))
