@@ -24,10 +24,11 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.S)  # also one without an end
 _NOBODYS = "__MACOSX", "Thumbs.db", "desktop.ini"  # what systems leave behind
 _BESIDE = {".yml", ".yaml", ".txt", ".csv", ".json", ".md", ".html", ".xml", ".log"}
 _PEOPLE = (
-    re.compile(r"(?P<who>[^_]+_)(?:LATE_)?(?P<id>\d+)_\d+_.+"),  # Canvas
+    re.compile(r"(?P<who>[^_]+_)(?:LATE_)?(?P<id>\d+)_\d+_(?P<rest>.+)"),  # Canvas
     re.compile(r"(?P<who>.+_)(?P<id>\d+)_assignsubmission_.*"),  # Moodle
     re.compile(r".+_(?P<who>[^_]+)(?P<id>)_attempt_\d{4}(?:-\d\d){5}.*"),  # Blackboard
 )
+_COPY_OF = re.compile(r"copy[ _+]?of[ _+]", re.I)
 
 
 class Choice(NamedTuple):
@@ -54,13 +55,21 @@ def collect(paths, name):
 
     Raises:
         FileNotFoundError: if a path is not there.
-        ValueError: if two students are called the same but for upper and lower case.
+        ValueError: if two students are called the same but for upper and lower case, or their
+            folder.
     """
-    found, left = {}, []
+    found, left, homes = {}, [], {}
     for path in paths:
         for entry, file in _files(path, name, left):
+            student, named = _owner(entry, name)
+            home = homes.setdefault(student, named)
+            if home.parent.resolve() != named.parent.resolve():
+                raise ValueError(
+                    f"several are called {student}: {home} and {named}. If they are two, rename "
+                    "one; if they are one, put both into one folder"
+                )
             place = file.parent.resolve() / file.name  # a link is no second name of a file
-            found.setdefault(_owner(entry, name), {})[place] = file
+            found.setdefault(student, {})[place] = file
     students = sorted(found, key=str.casefold)
     for one, other in zip(students, students[1:]):
         if one.casefold() == other.casefold():
@@ -74,18 +83,21 @@ def spelt(text):
 
 
 def _owner(entry, name):
-    """The student whose file or folder ``entry`` is: as it is called, unless after the lesson."""
+    """The student whose file or folder ``entry`` is, and the path that is called so.
+
+    It is ``entry`` itself, or what it is in where that is called after the lesson.
+    """
     place = Path(os.path.abspath(entry))
-    called = [place.name if entry.is_dir() and not entry.is_symlink() else place.stem]
-    called += [folder.name for folder in place.parents]
+    called = [(place.name if entry.is_dir() and not entry.is_symlink() else place.stem, place)]
+    called += [(folder.name, folder) for folder in place.parents]
     of_lesson = name, name.partition("_")[0]  # the latter is nbgrader's folder
-    student = next(word for word in called if word not in of_lesson)
+    student, named = next((word, path) for word, path in called if word not in of_lesson)
     for pattern in _PEOPLE:
         match = pattern.fullmatch(student)
         if match:
             student = match["who"] + match["id"]
             break
-    return spelt(unicodedata.normalize("NFC", student))
+    return spelt(unicodedata.normalize("NFC", student)), named
 
 
 def _files(path, name, left):
@@ -192,13 +204,26 @@ def choose(files, name, lesson, check=lambda nb: None):
     others = [one for one in worked if one[1] != file and _answers(one[2]) != _answers(nb)]
     course = nb.metadata.course
     more = [other for _, other, that in others if set(_names(that)) - set(_names(nb))]
-    unnamed = [other for called, other, _ in others if not (named or called)]
+    unnamed = [
+        other
+        for called, other, _ in others
+        if not (named or called) or _before(other, name) != _before(file, name)
+    ]
     if unnamed:  # several students'?
         course.doubt = course.doubt or f"{unnamed[0].name} has answers, too"
     if more:
         course.unsure = f"{more[0].name} answers more"
     aside = [one[1] for one in read if one[1] != file]
     return Choice(file, nb, tuple(map(str, _short(aside, file))))
+
+
+def _before(file, name):
+    """What stands before the lesson's name in what is called as Canvas does: a person's name?
+
+    A file called by hand may look so, such as ``hw_1_2_ann_01_linear_regression``.
+    """
+    match = _PEOPLE[0].fullmatch(file.stem)
+    return _COPY_OF.sub("", match["rest"]).partition(name)[0] if match else ""
 
 
 def unread(error):
@@ -301,9 +326,9 @@ def by_roster(found, roster):
     """The students' files by the roster's ids, and the names of those whom no pattern fits.
 
     Raises:
-        ValueError: if a name fits patterns of several ids.
+        ValueError: if a name fits patterns of several ids, or several names those of one id.
     """
-    known, strangers = {}, []
+    known, strangers, names = {}, [], {}
     for student, files in found.items():
         ids = {
             row["id"] for row in roster if fnmatch.fnmatch(student.lower(), row["pattern"].lower())
@@ -311,5 +336,11 @@ def by_roster(found, roster):
         if len(ids) > 1:
             raise ValueError(f"{student} fits the roster's patterns of {' and '.join(sorted(ids))}")
         strangers += [] if ids else [student]
-        known.setdefault(ids.pop() if ids else student, []).extend(files)
+        one = ids.pop() if ids else student
+        if one in known:
+            raise ValueError(
+                f"{names[one]} and {student} both fit the roster's patterns of {one}: write them "
+                "so that each fits one student, or put one student's files into one folder"
+            )
+        known[one], names[one] = files, student
     return known, strangers

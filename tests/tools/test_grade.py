@@ -962,6 +962,41 @@ SHAPES = {
 }
 
 
+def test_two_people_of_one_name_in_two_folders_are_not_made_one(tmp_path):
+    paths = [tmp_path / "a" / "ann", tmp_path / "b" / "ann"]
+    hand_in_empty(tmp_path, *(f"{one}/01_small.ipynb" for one in ("a/ann", "b/ann")))
+    hand_in_empty(tmp_path, *(f"{one}/01_small.ipynb" for one in ("a/bo", "b/cy")))
+    files = [path / "01_small.ipynb" for path in paths]
+    for given in ([tmp_path], [tmp_path / "a", tmp_path / "b"], paths, files):
+        with pytest.raises(ValueError, match="several are called ann: .*a/ann and .*b/ann"):
+            collect.collect(given, "01_small")
+    assert set(names(tmp_path / "a", tmp_path / "a" / "ann")) == {"ann", "bo"}
+
+
+def test_a_pattern_of_the_roster_that_two_people_fit_is_refused():
+    roster = [{"pattern": "doe*", "id": "s1"}, {"pattern": "roe*", "id": "s2"}]
+    found = {"doejane_11": [1], "roe": [3]}
+    assert collect.by_roster(found, roster) == ({"s1": [1], "s2": [3]}, [])
+    with pytest.raises(ValueError, match="doejane_11 and doejohn_12 both fit .* s1"):
+        collect.by_roster({**found, "doejohn_12": [2]}, roster)
+    with pytest.raises(ValueError, match="doejane_11 and s1 both"):
+        collect.by_roster({**found, "s1": [2]}, roster)
+
+
+def test_what_looks_like_one_student_of_canvas_and_bears_two_names_is_a_persons_matter(tmp_path):
+    one, two, new, copied = (
+        f"hw_1_2_ann_{FIRST}",
+        f"hw_1_3_bob_{FIRST}",
+        f"hw_1_4_ann_{NAME}-1.ipynb",
+        f"hw_1_5_Copy of ann_{FIRST}",
+    )
+    save(tmp_path, **{one: answered(*GOOD), two: answered("return 1", *GOOD[1:])})
+    assert chosen(tmp_path, one, two)[1].doubt == f"{one} has answers, too"
+    save(tmp_path, **{name: answered("return 1", *GOOD[1:]) for name in (new, copied)})
+    for resubmitted in (new, copied):
+        assert not chosen(tmp_path, one, resubmitted)[1].doubt
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_systems_for_teaching_hand_out_is_taken_for_the_students_whose_it_is(shape, tmp_path):
     paths, students = SHAPES[shape]
@@ -1034,10 +1069,8 @@ def test_names_that_differ_by_upper_case_alone_are_refused(tmp_path):
 
 
 def test_two_spellings_of_an_accent_are_one_student(tmp_path):
-    for folder, name in (("a", "Jose\u0301"), ("b", "Jos\u00e9")):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / f"{name}.ipynb").write_text("{}")
-    assert list(names(tmp_path / "a", tmp_path / "b")) == ["Jos\u00e9"]
+    hand_in_empty(tmp_path, "Jose\u0301.ipynb", "Jos\u00e9.ipynb")
+    assert list(names(tmp_path)) == ["Jos\u00e9"]
 
 
 def hand_in_empty(folder, *paths):
