@@ -154,6 +154,7 @@ def grade(assignment, paths, to, say=print, roster=()):
         ]
         for place, student in enumerate(found, 1):
             work = works.pop(0).result()
+            book.add_student(name, student, work.seconds)
             if work.nb is not None:
                 _save(book, assignment, student, work)
             book.read(name, student)
@@ -215,6 +216,7 @@ class _Work(NamedTuple):
 
     key: str
     file: str
+    place: int  # of the file that counts, among the student's
     seconds: float  # when it was handed in
     assembled: object = None
     nb: object = None  # after its execution; None where it is as before
@@ -233,11 +235,12 @@ def _work(assignment, both, student, files, to, hidden, key):
         with contextlib.suppress(OSError, ValueError):
             told.update(collect.content(file))
     mine = told.hexdigest()
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         state = to / "autograded" / student / name / "graded.json"
         kept = json.loads(state.read_text(encoding="utf-8"))
         if kept["key"] == mine:
-            return _Work(mine, kept["file"], kept["seconds"])
+            seconds = collect.time_of(files[kept["place"]])  # it may have been unzipped again
+            return _Work(mine, kept["file"], kept["place"], seconds)
     path, aside = files[-1], ()
     try:
         with _choosing:  # nbformat's warnings are caught for all threads
@@ -258,7 +261,7 @@ def _work(assignment, both, student, files, to, hidden, key):
     if aside:
         text = f"Other files of yours do not count: {', '.join(aside)}."
         done.cells.insert(0, v4.new_markdown_cell(text, id="note"))
-    return _Work(mine, file, seconds, nb, done, time.monotonic() - start)
+    return _Work(mine, file, files.index(path), seconds, nb, done, time.monotonic() - start)
 
 
 def _label(solved, submitted):
@@ -276,7 +279,6 @@ def _save(book, assignment, student, work):
     from course_utils.instructors import execute
 
     name, about = assignment.name, book.about(assignment.name, student)
-    book.add_student(name, student, work.seconds)
     nb = work.nb
     for step in execute.AUTOGRADE[1:]:
         nb, _ = step(log=assemble.SILENT).preprocess(nb, about)
@@ -284,7 +286,7 @@ def _save(book, assignment, student, work):
     notebooks.write(book.to / "submitted" / student / name / f"{name}.ipynb", text)
     folder = book.to / "autograded" / student / name
     notebooks.write(folder / f"{name}.ipynb", collect.spelt(notebooks.dumps(nb)))
-    state = {"key": work.key, "file": work.file, "seconds": work.seconds}
+    state = {"key": work.key, "file": work.file, "place": work.place}
     notebooks.write(folder / "graded.json", json.dumps(state))
 
 

@@ -828,6 +828,19 @@ def test_points_and_a_comment_that_a_person_gave_reach_tables_and_feedback(
     assert "6 of 9 points" in page and "By mail: &lt;good&gt;." in page
 
 
+def test_days_late_follow_the_time_of_the_file(scores_without_kernel, course, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    hand_in(folder, {"good": TABLE["good"]})
+    argv = ["1", str(folder), "--to", str(out), "--no-sandbox", "--due", "2001-09-08T12:00+00:00"]
+    for seconds, days in [(1e9, "1"), (1e9 - 86400, "0"), (1e9 + 86400, "2")]:
+        os.utime(folder / "good.ipynb", (seconds, seconds))  # as if unzipped once more
+        assert grade.main(argv, course) == 0
+        with open(out / "totals.csv", encoding="utf-8", newline="") as file:
+            (row,) = csv.DictReader(file)
+        assert row[f"{NAME}, days late"] == days
+
+
 def test_a_roster_names_students_and_the_tables_for_canvas_and_moodle_fit(
     scores_without_kernel, course, tmp_path, capsys
 ):
