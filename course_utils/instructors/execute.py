@@ -333,6 +333,27 @@ class SaveReasons(NbGraderPreprocessor):
         return nb, resources
 
 
+def asked(nb):
+    """What a person looks at who grades an exercise, for each graded cell by its grade_id.
+
+    It is why the exercise has its points, its answer, and the cells of the student's own. A file
+    that could not be read shows nothing of this.
+    """
+    told = [(cell, cell.metadata.get("course", {})) for cell in nb.cells]
+    if nb.metadata.get("course", {}).get("refused"):
+        return {}
+    words = {"lesson", "checks", "answers"}
+    own = [cell.source for cell, course in told if not words.intersection(course)]
+    found = {}
+    for cell, course in told:
+        if "checks" in course:
+            name = course["checks"]
+            answer = [one.source for one, that in told if name in that.get("answers", ())]
+            answer += [cell.source] if cell.cell_type == "markdown" else []
+            found[cell.metadata["nbgrader"]["grade_id"]] = [course.get("why"), answer, own]
+    return found
+
+
 class OnlyTheirs(ClearHiddenTests):
     """What a student gets back: answers, checks without hidden tests, and cells of their own."""
 

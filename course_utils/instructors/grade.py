@@ -231,7 +231,7 @@ def _work(assignment, both, student, files, to, hidden, key):
     files = collect.candidates(files, name)
     told = hashlib.sha256(json.dumps([key, student]).encode())
     for file in files:
-        told.update(str(file).encode("utf-8", "backslashreplace") + b"\0")
+        told.update(file.name.encode("utf-8", "backslashreplace") + b"\0")
         with contextlib.suppress(OSError, ValueError):
             told.update(collect.content(file))
     mine = told.hexdigest()
@@ -279,12 +279,16 @@ def _save(book, assignment, student, work):
     from course_utils.instructors import execute
 
     name, about = assignment.name, book.about(assignment.name, student)
-    nb = work.nb
+    folder, nb = book.to / "autograded" / student / name, work.nb
+    settled, before = book.settled(name, student), {}
+    with contextlib.suppress(OSError, ValueError):
+        before = execute.asked(notebooks.read(folder / f"{name}.ipynb"))
     for step in execute.AUTOGRADE[1:]:
         nb, _ = step(log=assemble.SILENT).preprocess(nb, about)
+    same = [key for key, what in execute.asked(nb).items() if before.get(key) == what]
+    book.settle(name, student, settled.intersection(same))
     text = collect.spelt(notebooks.dumps(work.assembled))
     notebooks.write(book.to / "submitted" / student / name / f"{name}.ipynb", text)
-    folder = book.to / "autograded" / student / name
     notebooks.write(folder / f"{name}.ipynb", collect.spelt(notebooks.dumps(nb)))
     state = {"key": work.key, "file": work.file, "place": work.place}
     notebooks.write(folder / "graded.json", json.dumps(state))

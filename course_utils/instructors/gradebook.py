@@ -94,6 +94,23 @@ class Book:
             book.update_or_create_submission(name, student, timestamp=time)
         notebooks.write(self.to / "submitted" / student / name / "timestamp.txt", f"{time} UTC\n")
 
+    def settled(self, name, student):
+        """The graded cells of a submission that have a person's points and wait for nobody."""
+        with self.open() as book:
+            (notebook,) = book.find_submission(name, student).notebooks
+            return {
+                grade.name
+                for grade in notebook.grades
+                if grade.manual_score is not None and not grade.needs_manual_grade
+            }
+
+    def settle(self, name, student, cells):
+        """Keep from asking a person again, as nbgrader does wherever one gave points."""
+        with self.open() as book:
+            for cell in cells:
+                book.find_grade(cell, name, name, student).needs_manual_grade = False
+            book.db.commit()
+
     def read(self, name, student=None):
         """Read a lesson's grades, of one student or of all, from the gradebook."""
         source = self.to / "source" / name / f"{name}.ipynb"

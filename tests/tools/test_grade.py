@@ -841,6 +841,32 @@ def test_days_late_follow_the_time_of_the_file(scores_without_kernel, course, tm
         assert row[f"{NAME}, days late"] == days
 
 
+def test_what_a_person_graded_is_asked_for_again_only_where_the_work_is_another(
+    scores_without_kernel, monkeypatch, tmp_path
+):
+    solved = sample.lesson(complete=True)
+    path = tmp_path / "in" / "ann.ipynb"
+
+    def hands_in(words, folder=path.parent, seconds=60.0):
+        notebooks.write(path, notebooks.dumps(in_words(words)))
+        assignment = grade.Assignment("01", solved, seconds=seconds, sandboxed=False)
+        said = []
+        return grade.grade(assignment, [folder], tmp_path / "out", said.append), said
+
+    assert hands_in("It is so.")[0].by_hand("01") == ["ann"]
+    with nbgrader.api.Gradebook(f"sqlite:///{tmp_path / 'out' / 'gradebook.db'}") as book:
+        given = book.find_grade("words-1", "01", "01", "ann")
+        given.manual_score, given.needs_manual_grade = 2, False
+        book.db.commit()
+    monkeypatch.chdir(tmp_path)
+    book, said = hands_in("It is so.", Path("in"))
+    assert book.by_hand("01") == [] and "as before" in said[-1], "only the path is another"
+    book, said = hands_in("It is so.", seconds=50.0)
+    assert book.by_hand("01") == [] and "as before" not in said[-1]
+    assert [row.points for row in book.rows["01", "ann"] if row.exercise == "words-1"] == [2]
+    assert hands_in("It is not so.", seconds=50.0)[0].by_hand("01") == ["ann"]
+
+
 def test_a_roster_names_students_and_the_tables_for_canvas_and_moodle_fit(
     scores_without_kernel, course, tmp_path, capsys
 ):
