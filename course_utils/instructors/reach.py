@@ -8,12 +8,15 @@ import ast
 import re
 
 _LIBRARIES = {"builtins", "functools", "math", "os", "numpy", "jax", "course_utils", "IPython"}
+_SHELL = "get_ipython()"  # what runs the cells
 _WORDS = (
     "_getframe|_current_frames|currentframe|f_back|f_globals|f_locals|tb_frame|co_consts"
     "|settrace|setprofile|addaudithook|get_referrers|get_referents|get_objects|ctypes"
     "|__globals__|__code__|__closure__|execute_reply|unittest\\.mock|MagicMock"
     "|__eq__|__array_function__|__array_ufunc__|__jax_array__"
-    "|ast_transformers|input_transformers_\\w+"
+    "|ast_transformers|input_transformers?_\\w+"
+    "|run_cell(?:_async)?|run_code|run_ast_nodes|raw_cell|(?:pre|post)_(?:run_cell|execute)"
+    "|set_custom_exc|_?showtraceback|do_execute|execute_request|shell_handlers"
 )
 _WORD = re.compile(rf"(?<!\w)({_WORDS})(?!\w)")
 _MAGIC = re.compile(r"^[ \t]*[%!].*", re.M)
@@ -40,8 +43,12 @@ def parsed(source):
 
 
 def _imported(tree):
-    """The names by which code knows the libraries that checks rely on."""
+    """The names by which code knows the libraries that checks rely on, and the shell."""
+    yield _SHELL
     for node in ast.walk(tree):
+        if isinstance(node, (ast.Assign, ast.NamedExpr)) and _is_shell(node.value):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
         if isinstance(node, ast.Import):
             of = {alias.asname or alias.name.partition(".")[0]: alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -49,6 +56,12 @@ def _imported(tree):
         else:
             continue
         yield from (name for name, module in of.items() if module.partition(".")[0] in _LIBRARIES)
+
+
+def _is_shell(node):
+    """Whether a node is a call of ``get_ipython``, by whatever way it was imported."""
+    func = node.func if isinstance(node, ast.Call) else None
+    return "get_ipython" in (getattr(func, "id", ""), getattr(func, "attr", ""))
 
 
 def _replaced(tree, libraries):
@@ -59,6 +72,7 @@ def _replaced(tree, libraries):
             target = node
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("setattr", "delattr"):
             target = node.args[0] if node.args else None
-        name = ast.unparse(target) if isinstance(target, (ast.Attribute, ast.Name)) else ""
+        named = isinstance(target, (ast.Attribute, ast.Name)) or _is_shell(target)
+        name = ast.unparse(target) if named else ""
         if name.partition(".")[0] in libraries and ".config" not in name:
             yield name

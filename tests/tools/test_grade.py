@@ -1458,6 +1458,26 @@ def test_words_that_no_answer_needs_are_found(source, words):
     assert reach.found([source]) == words
 
 
+@pytest.mark.parametrize(
+    "source, word",
+    [
+        ("_sh = get_ipython()\n_sh.compile = f", "_sh.compile"),
+        ("get_ipython().system = f", "get_ipython().system"),
+        ("setattr(get_ipython(), n, f)", "get_ipython()"),
+        ("import IPython as i\nif s := i.get_ipython():\n    s.compile = f", "s.compile"),
+        ("get_ipython().events.register('pre_run_cell', f)", "pre_run_cell"),
+        ("a = get_ipython().run_cell_async", "run_cell_async"),
+        ("def f(info):\n    return info.raw_cell", "raw_cell"),
+        ("get_ipython().set_custom_exc((Exception,), f)", "set_custom_exc"),
+        ("x = 'do_execute'", "do_execute"),
+    ],
+)
+def test_words_that_change_how_cells_are_run_are_found(source, word):
+    assert word in reach.found([source])
+    assert reach.found(["get_ipython().run_line_magic('matplotlib', 'inline')"]) == []
+    assert reach.found(["run_cells = 1\ntrain.run = 2"]) == []
+
+
 def test_no_cell_of_the_course_holds_words_that_no_answer_needs():
     for path in notebooks.solved(ROOT):
         sources = [cell.source for _, cell in notebooks.code_cells(notebooks.read(path))]
