@@ -35,6 +35,7 @@ PASSED = "passed"
 
 _LESSON_TIMES = 5  # as long as other cells: a lesson's own may train a model
 _GRACE_SECONDS = 10.0  # from an interrupt to a kill
+_REASON = "NotPassed"  # the name of an error that says why an exercise has no points
 _LONGEST = 10_000  # characters of one text
 _PICTURES = ("image/png", "image/jpeg")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{1,2000000}")
@@ -267,7 +268,7 @@ def _stopped(cell, seconds):
 
 
 def _error(why):
-    return v4.new_output("error", ename="NotPassed", evalue=why, traceback=[why])
+    return v4.new_output("error", ename=_REASON, evalue=why, traceback=[why])
 
 
 def _visible(outputs, seen):
@@ -355,9 +356,17 @@ def asked(nb):
 
 
 class OnlyTheirs(ClearHiddenTests):
-    """What a student gets back: answers, checks without hidden tests, and cells of their own."""
+    """What a student gets back: answers, checks without hidden tests, and cells of their own.
+
+    Where the code may have read the hidden tests, none of its outputs goes back.
+    """
 
     def preprocess(self, nb, resources):
+        if nb.metadata.get("course", {}).get("doubt"):
+            for cell in nb.cells:
+                if cell.cell_type == "code":
+                    ours = "checks" in cell.metadata.get("course", {})  # _visible lets no other be
+                    cell.outputs = [o for o in cell.outputs if ours and o.get("ename") == _REASON]
         nb.cells = [c for c in nb.cells if not c.metadata.get("course", {}).get("lesson")]
         nb, resources = super().preprocess(nb, resources)
         for cell in nb.cells:

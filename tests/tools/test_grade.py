@@ -1544,6 +1544,20 @@ def test_a_students_markdown_makes_no_link_and_fetches_nothing(text):
     assert "<img" not in shown and "<script" not in shown
 
 
+@pytest.mark.parametrize("doubt", ["", "the code holds pre_run_cell, which no answer needs"])
+def test_a_page_for_who_may_have_read_the_hidden_tests_holds_no_output(doubt):
+    leaked = "== )04(2_dda tressa"
+    forged = execute._error(leaked)
+    cells = finished(sample.printed(leaked), forged)
+    cells[0].outputs = [sample.printed(leaked), execute._error("not yet")]
+    cells[0].metadata["nbgrader"] = {"grade": True, "grade_id": "ex-1-1-check"}
+    nb = nbformat.v4.new_notebook(cells=cells, metadata={"course": {"doubt": doubt}})
+    nb, _ = execute.OnlyTheirs(log=assemble.SILENT).preprocess(nb, {})
+    shown = [output for cell in nb.cells for output in cell.outputs]
+    assert sum(o.get("evalue") == "not yet" for o in shown) == 1, "the reason stays"
+    assert sum(leaked in str(o) for o in shown) == (0 if doubt else 3)
+
+
 def test_what_repeats_a_hidden_test_is_left_out():
     line = "assert add_2(40) == 42"
     _, cell = finished(sample.printed(f"  {line}\n"), sample.printed("fine\n"))
