@@ -97,7 +97,9 @@ def _owner(entry, name):
         if match:
             student = match["who"] + match["id"]
             break
-    return spelt(unicodedata.normalize("NFC", student)), named
+    student = spelt(unicodedata.normalize("NFC", student))
+    shown = student.lstrip(".")  # a name with dots before is hidden, or a folder above
+    return "_" * (len(student) - len(shown)) + shown, named
 
 
 def _files(path, name, left):

@@ -1118,6 +1118,14 @@ def hand_in_empty(folder, *paths):
         (folder / path).write_text("{}")
 
 
+def test_no_student_is_called_as_a_folder_that_systems_hide_or_that_is_above(tmp_path):
+    hand_in_empty(tmp_path, "01_.._attempt_2026-10-05-23-59-59_x.ipynb", "...ipynb", "b/.c.ipynb")
+    found, _ = collect.collect([tmp_path], "01_small")
+    assert set(found) == {"__", "b"}
+    direct = [tmp_path / "...ipynb", tmp_path / "b" / ".c.ipynb"]
+    assert set(collect.collect(direct, "01_small")[0]) == {"__", "_c"}
+
+
 def test_what_is_called_as_the_lesson_is_the_students_whose_folder_it_is_in(tmp_path):
     hand_in_empty(tmp_path, "ada/01_small.ipynb", "bo/01/01_small.ipynb", "cy.ipynb")
     folders = sorted(path for path in tmp_path.iterdir() if path.is_dir())  # as a shell's * gives
