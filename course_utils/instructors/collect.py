@@ -6,6 +6,7 @@ GitHub Classroom when they hand out a class's work.
 
 import csv
 import fnmatch
+import hashlib
 import logging
 import os
 import re
@@ -20,6 +21,7 @@ from course_utils.instructors import assemble
 LARGEST = 20 * 10**6  # bytes of a submission
 MOST = 200_000  # lists and dictionaries of a notebook: each takes many times its bytes of memory
 
+_LONGEST_NAME = 120  # bytes
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.S)  # also one without an end
 _NOBODYS = "__MACOSX", "Thumbs.db", "desktop.ini"  # what systems leave behind
 _BESIDE = {".yml", ".yaml", ".txt", ".csv", ".json", ".md", ".html", ".xml", ".log"}
@@ -99,7 +101,17 @@ def _owner(entry, name):
             break
     student = spelt(unicodedata.normalize("NFC", student))
     shown = student.lstrip(".")  # a name with dots before is hidden, or a folder above
-    return "_" * (len(student) - len(shown)) + shown, named
+    return _short_enough("_" * (len(student) - len(shown)) + shown), named
+
+
+def _short_enough(student):
+    """A name that folders can bear; a digest keeps those apart that would be cut to the same."""
+    whole = student.encode()
+    if len(whole) <= _LONGEST_NAME:
+        return student
+    return (
+        f"{whole[:_LONGEST_NAME].decode(errors='ignore')}-{hashlib.sha256(whole).hexdigest()[:8]}"
+    )
 
 
 def _files(path, name, left):

@@ -1217,6 +1217,21 @@ def test_a_file_that_nobody_foresaw_hides_no_other_file_of_its_student(name, unr
     assert len(course.answered) == 3
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes no such names")
+def test_a_name_too_long_for_a_folder_is_cut_and_stays_its_own(scores_without_kernel, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    hand_in(folder, {"good": TABLE["good"]})
+    for last in (b"\xfe", b"\xff"):
+        long = os.fsencode(folder) + b"/" + b"\xff" * 99 + last + b".ipynb"
+        Path(os.fsdecode(long)).write_bytes((folder / "good.ipynb").read_bytes())
+    assignment = grade.Assignment("01", lesson(), sandboxed=False)
+    book = grade.grade(assignment, [folder], tmp_path / "out", lambda line: None)
+    students = [student for _, student in book.rows]
+    assert len(students) == 3 and max(len(student.encode()) for student in students) <= 140
+    assert all(row.why == "passed" for rows in book.rows.values() for row in rows)
+
+
 def test_lists_that_would_fill_the_memory_are_refused_and_brackets_in_text_are_not():
     nb = answered(*GOOD)
     sample.cell(nb, "setup").source += "\n# " + "[{" * collect.MOST + '"'
