@@ -18,8 +18,9 @@ from course_utils.instructors import reach
 SILENT = logging.Logger("course_utils.instructors", level=logging.CRITICAL + 1)
 
 _NUMBER = re.compile(r"\s*#\s*Exercise\s+([0-9A-Za-z]+(?:\.[0-9A-Za-z]+)*)", re.I)
-_TAG = re.compile(r"<(?!/?(?:details|summary|br)>)", re.I)
-_LINK = re.compile(r"(?<=\])(?=[(:])")  # where Markdown looks for its target
+# Where a browser looks for a tag's name, and Markdown for a link's target
+_TAG = re.compile(r"(?<=<)(?!/?(?:details|summary|br)>)(?=[a-z/!?])", re.I)
+_LINK = re.compile(r"(?<=\])(?=[(:])")
 
 
 class Exercise(NamedTuple):
@@ -275,9 +276,10 @@ def inert(text):
     """Markdown without what a browser might act on, as formgrader shows it with all rights.
 
     A link may lead to a program however it is spelt, and a picture tells that it is looked at: a
-    blank keeps each from its target.
+    blank keeps each from its target, and a tag from its name. An entity would show as such in code
+    and in mathematics.
     """
-    return _LINK.sub(" ", _TAG.sub("&lt;", text))
+    return _LINK.sub(" ", _TAG.sub(" ", text))
 
 
 def _put_back(entries, ours, answers):
