@@ -197,7 +197,8 @@ class ExecuteInSandbox(Execute):
             doubt = self.about.get("doubt")
             return f"{doubt}{BY_HAND}" if doubt else PASSED
         missing = "ModuleNotFoundError" in stopped + self.broken.get(name, "")
-        unsure = BY_HAND if told.get("unsure") or missing else ""
+        mute = seen not in printed and "closed file" in stopped  # the answer may be right
+        unsure = BY_HAND if told.get("unsure") or missing or mute else ""
         if self.about.get("unsure"):
             unsure = f" ({self.about['unsure']}){BY_HAND}"
         if "took longer" in stopped:

@@ -1592,6 +1592,23 @@ def test_what_a_student_writes_reads_as_they_wrote_it(text):
     assert re.sub(r"[\s¶]", "", read) == re.sub(r"\s", "", wrote), "blanks apart"
 
 
+def why(said, printed="", told=()):
+    """What is said of a check that stopped."""
+    step = execute.ExecuteInSandbox(log=assemble.SILENT)
+    step.about, step.broken = {}, {}
+    ran = nbformat.v4.new_code_cell("x", outputs=[said])
+    return step._why({"checks": "1.1", **dict(told)}, ran, printed, "seen", "done")
+
+
+def test_a_check_that_cannot_print_is_a_persons_matter():
+    closed = "I/O operation on closed file."
+    error = nbformat.v4.new_output("error", ename="ValueError", evalue=closed, traceback=[])
+    assert why(error) == f"it stops with ValueError: {closed}, grade by hand"
+    assert why(error, "seen") == f"a hidden test failed: ValueError: {closed}"
+    error.evalue = "too small"
+    assert why(error) == "it stops with ValueError: too small"
+
+
 def test_what_repeats_a_hidden_test_is_left_out():
     line = "assert add_2(40) == 42"
     _, cell = finished(sample.printed(f"  {line}\n"), sample.printed("fine\n"))
