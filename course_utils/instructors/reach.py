@@ -6,6 +6,7 @@ trace. These words are no proof, and code that hides them is not found: a person
 
 import ast
 import re
+import tokenize
 
 _LIBRARIES = {"builtins", "functools", "math", "os", "numpy", "jax", "course_utils", "IPython"}
 _SHELL = "get_ipython()"  # what runs the cells
@@ -30,8 +31,23 @@ def found(sources):
     """
     trees = [tree for source in sources if (tree := parsed(source)) is not None]
     libraries = {name for tree in trees for name in _imported(tree)}
-    words = [word for source in sources for word in _WORD.findall(source)]
+    words = [word for source in sources for word in _WORD.findall(_without_comments(source))]
     return [*words, *(name for tree in trees for name in _replaced(tree, libraries))]
+
+
+def _without_comments(source):
+    """A cell without Python's comments; as it is where they cannot be told for certain."""
+    lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    try:
+        for token in tokenize.generate_tokens(iter([f"{line}\n" for line in lines]).__next__):
+            row, start = token.start
+            if token.type == tokenize.COMMENT and not _MAGIC.match(lines[row - 1]):
+                if len(token.string.splitlines()) > 1:  # IPython knows more ends of lines
+                    return source
+                lines[row - 1] = lines[row - 1][:start]
+    except (tokenize.TokenError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return source
+    return "\n".join(lines)
 
 
 def parsed(source):

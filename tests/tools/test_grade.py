@@ -1501,6 +1501,26 @@ def test_words_that_change_how_cells_are_run_are_found(source, word):
     assert reach.found(["run_cells = 1\ntrain.run = 2"]) == []
 
 
+def test_a_word_in_a_comment_is_no_word_of_the_code():
+    comments = (
+        "%%time\n# I looked at f_back\nx = 1  # not settrace\ndef f():\n    # f_locals\n    pass"
+    )
+    assert reach.found([comments]) == []
+    for code in (
+        "x = '# f_back'",
+        "'''\n# f_back\n'''",
+        "!echo # f_back",
+        "%run x # f_back",
+        "x = 1 # a\ny.f_back",
+        "x = f'{y!r} # {z.f_back}'",
+        "def broken(: # a\nf_back",
+        "x = 1 # a\ry.f_back",
+        "# a\u2028!f_back",
+        "\f# a\n\fy.f_back # b",
+    ):
+        assert "f_back" in reach.found([code]), code
+
+
 def test_no_cell_of_the_course_holds_words_that_no_answer_needs():
     for path in notebooks.solved(ROOT):
         sources = [cell.source for _, cell in notebooks.code_cells(notebooks.read(path))]
