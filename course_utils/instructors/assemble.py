@@ -17,6 +17,7 @@ from course_utils.instructors import reach
 
 SILENT = logging.Logger("course_utils.instructors", level=logging.CRITICAL + 1)
 
+_LONGEST_WORD = 60
 _NUMBER = re.compile(r"\s*#\s*Exercise\s+([0-9A-Za-z]+(?:\.[0-9A-Za-z]+)*)", re.I)
 # Where a browser looks for a tag's name, and Markdown for a link's target
 _TAG = re.compile(r"(?<=<)(?!/?(?:details|summary|br)>)(?=[a-z/!?])", re.I)
@@ -233,7 +234,9 @@ def assemble(lesson, submitted):
     words = reach.found(
         [e.cell.source for e in entries if e.cell.cell_type == "code" and not e.given]
     )
-    doubt = f"the code holds {words[0]}, which no answer needs" if words else ""
+    word = words[0] if words else ""
+    word = word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}…"
+    doubt = f"the code holds {word}, which no answer needs" if word else ""
     return _notebook(cells, lesson, answered=answered, doubt=doubt)
 
 

@@ -1521,6 +1521,12 @@ def test_a_word_in_a_comment_is_no_word_of_the_code():
         assert "f_back" in reach.found([code]), code
 
 
+def test_a_long_word_is_cut_where_it_is_told():
+    nb = with_cell(f"import numpy as np\nnp{'.a' * 300} = 1")
+    doubt = assemble.assemble(assemble.prepared(lesson()), nb).metadata.course.doubt
+    assert doubt == f"the code holds np{'.a' * 29}…, which no answer needs"
+
+
 def test_no_cell_of_the_course_holds_words_that_no_answer_needs():
     for path in notebooks.solved(ROOT):
         sources = [cell.source for _, cell in notebooks.code_cells(notebooks.read(path))]
