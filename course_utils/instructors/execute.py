@@ -71,7 +71,7 @@ class ExecuteInSandbox(Execute):
     seconds = Float(60.0, help="for one cell, 30 times as long for a notebook").tag(config=True)
     memory = Float(4.0, help="in GB").tag(config=True)
     sandboxed = Bool(True, help="whether to use bubblewrap").tag(config=True)
-    hidden = List(help="folders to keep out of sight").tag(config=True)
+    hidden: List = List(help="folders to keep out of sight").tag(config=True)
     trusted = Bool(False, help="whether it is the lesson itself, which fills JAX's cache")
 
     def __init__(self, **kw):

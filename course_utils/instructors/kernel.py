@@ -18,7 +18,7 @@ from course_utils.instructors import sandbox
 STOPPED = "stopped its process"
 
 _WATCH_SECONDS = 0.15
-_running = set()  # every kernel of this process
+_running: set = set()  # every kernel of this process
 stopping = threading.Event()  # set where the whole program ends
 
 
