@@ -30,9 +30,11 @@ def found(sources):
         sources: a list of code cells; what one imports is known in all of them.
     """
     trees = [tree for source in sources if (tree := parsed(source)) is not None]
-    libraries = {name for tree in trees for name in _imported(tree)}
+    shells = {_SHELL, *(name for tree in trees for name in _shells(tree))}
+    libraries = {name for tree in trees for name in _imported(tree)} | shells
     words = [word for source in sources for word in _WORD.findall(_without_comments(source))]
-    return [*words, *(name for tree in trees for name in _replaced(tree, libraries))]
+    words += [name for tree in trees for name in _replaced(tree, libraries)]
+    return words + [call for tree in trees for call in _put_together(tree, shells)]
 
 
 def _without_comments(source):
@@ -59,12 +61,8 @@ def parsed(source):
 
 
 def _imported(tree):
-    """The names by which code knows the libraries that checks rely on, and the shell."""
-    yield _SHELL
+    """The names by which code knows the libraries that checks rely on."""
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Assign, ast.NamedExpr)) and _is_shell(node.value):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            yield from (target.id for target in targets if isinstance(target, ast.Name))
         if isinstance(node, ast.Import):
             of = {alias.asname or alias.name.partition(".")[0]: alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -78,6 +76,24 @@ def _is_shell(node):
     """Whether a node is a call of ``get_ipython``, by whatever way it was imported."""
     func = node.func if isinstance(node, ast.Call) else None
     return "get_ipython" in (getattr(func, "id", ""), getattr(func, "attr", ""))
+
+
+def _shells(tree):
+    """The names that code gives to the shell."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Assign, ast.NamedExpr)) and _is_shell(node.value):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _put_together(tree, shells):
+    """The calls that take from the shell what they do not name in one word."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "getattr":
+            of, name = [*node.args, None, None][:2]
+            ours = _is_shell(of) or getattr(of, "id", "") in shells
+            if ours and not isinstance(name, ast.Constant):
+                yield ast.unparse(node)
 
 
 def _replaced(tree, libraries):

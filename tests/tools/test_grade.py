@@ -1493,6 +1493,7 @@ def test_words_that_no_answer_needs_are_found(source, words):
         ("def f(info):\n    return info.raw_cell", "raw_cell"),
         ("get_ipython().set_custom_exc((Exception,), f)", "set_custom_exc"),
         ("x = 'do_execute'", "do_execute"),
+        ("i = get_ipython()\ngetattr(i, 'a' + 'b').append(f)", "getattr(i, 'a' + 'b')"),
     ],
 )
 def test_words_that_change_how_cells_are_run_are_found(source, word):
