@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 from course_utils.cli import notebooks, problem_sets, stamp
 from course_utils.cli.setup_venv import ROOT
-from course_utils.instructors import assemble, collect, kernel, sandbox
+from course_utils.instructors import assemble, collect, sandbox
 
 SOME_BY_HAND = 3  # the exit status
 
@@ -115,7 +115,7 @@ def grade(assignment, paths, to, say=print, roster=()):
     Raises:
         GradeError: if there are no submissions, or the solved notebook fails its own checks.
     """
-    from course_utils.instructors import gradebook
+    from course_utils.instructors import gradebook, kernel
 
     name, solved = assignment[:2]
     try:
@@ -226,6 +226,8 @@ class _Work(NamedTuple):
 def _work(assignment, both, student, files, to, hidden, key):
     """Choose a student's file, assemble and run it, unless that is done; whatever it holds."""
     from nbformat import v4
+
+    from course_utils.instructors import kernel
 
     start, name = time.monotonic(), assignment.name
     files = collect.candidates(files, name)

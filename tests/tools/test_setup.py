@@ -140,9 +140,8 @@ def test_an_old_python_is_told_so_in_words():
 
 
 def test_the_commands_import_nothing_but_the_standard_library():
-    names = [f"cli.{name}" for name in ["main", *main.JOBS] if name != "test"]
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-    code += "".join(f"import course_utils.{name}\n" for name in names)
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nimport course_utils.cli.main\n"
+    code += "".join(f"import {main._module(job)}\n" for job in main.JOBS if job != "test")
     isolated = [sys.executable, "-I", "-S"]  # without site-packages
     assert subprocess.run([*isolated, "-c", "import pytest"], capture_output=True).returncode != 0
     assert subprocess.run([*isolated, "-c", code]).returncode == 0
