@@ -11,6 +11,7 @@ import logging
 import posixpath
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from course_utils.cli import links, notebooks, stamp
@@ -385,7 +386,8 @@ def _arguments():
 
 
 def _main_of_problem_sets(args, root):
-    from course_utils.cli import problem_sets
+    # by its name, as main.py reaches grade: instructors stands on cli, not cli on it
+    problem_sets = import_module("course_utils.instructors.problem_sets")
 
     needed = {"--problem-set": args.problem_set, "--seed": args.seed, "--to": args.to}
     missing = [option for option, value in needed.items() if not value]

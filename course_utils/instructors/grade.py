@@ -25,9 +25,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.cli import notebooks, problem_sets, stamp
+from course_utils.cli import notebooks, stamp
 from course_utils.cli.setup_venv import ROOT
-from course_utils.instructors import assemble, collect, sandbox
+from course_utils.instructors import assemble, collect, problem_sets, sandbox
 
 SOME_BY_HAND = 3  # the exit status
 

@@ -2,7 +2,7 @@
 
 import math
 
-from course_utils.cli.problem_sets.drawing import (
+from course_utils.instructors.problem_sets.foundations._old import (
     Draw,
     Exercise,
     drawn_until,

@@ -4,24 +4,10 @@ import hashlib
 import random
 import re
 import textwrap
-from typing import NamedTuple
+
+from course_utils.instructors.problem_sets.templates import Exercise  # noqa: F401
 
 _GAP = re.compile("«([a-z_0-9]+)»")
-
-
-class Exercise(NamedTuple):
-    """One exercise of a problem set, as the text of its cells."""
-
-    name: str  # such as "F.1"
-    title: str
-    minutes: int
-    points: int
-    variant: dict  # what was drawn of its structure, for those who test the set
-    task: str  # Markdown: intuition, formula, what to return, hint
-    given: str  # code that the task refers to
-    answer: str  # the function, with its solution between nbgrader's markers
-    check: str  # visible cases, and the call of check
-    hidden: str  # statements with plain asserts; they become the body of a function
 
 
 class Draw:

@@ -2,7 +2,7 @@
 
 import math
 
-from course_utils.cli.problem_sets.drawing import (
+from course_utils.instructors.problem_sets.foundations._old import (
     Draw,
     Exercise,
     drawn_until,
@@ -11,7 +11,7 @@ from course_utils.cli.problem_sets.drawing import (
     shown,
     slip_list,
 )
-from course_utils.cli.problem_sets.foundations.costs import MEANS_AND_HALVES, SQUARES
+from course_utils.instructors.problem_sets.foundations.costs import MEANS_AND_HALVES, SQUARES
 
 # Penalties: LaTeX, code, its factor in the gradient as code and number, its center in code
 PENALTIES = {

@@ -1,20 +1,27 @@
 """Problem sets made from an instructor's private seed: the same seed makes the same set.
 
-A set's notebook is assembled here from what a module such as ``foundations`` draws. The student
-copy is cleared by the same steps as that of a lesson. The seed cannot be found from the copy but
-by guessing, so it has to be long and random.
+A set's notebook is assembled here from the exercises that a package such as ``foundations`` draws.
+The student copy is cleared by the same steps as that of a lesson. The seed cannot be found from the
+copy but by guessing, so it has to be long and random.
 """
 
 import copy
 import hashlib
+import importlib
+import pkgutil
 import re
 import textwrap
 
 from course_utils.cli import notebooks, release, stamp
-from course_utils.cli.problem_sets import foundations
 from course_utils.cli.setup_venv import ROOT
+from course_utils.instructors.problem_sets import templates
 
-SETS = {"foundations": foundations}
+# Every package in this folder is a set, of the name that the package has
+SETS = {
+    module.name: importlib.import_module(f"{__name__}.{module.name}")
+    for module in pkgutil.iter_modules(__path__)
+    if module.ispkg
+}
 MIN_SEED_BYTES = 16
 MAKE_A_SEED = 'python3 -c "import secrets; print(secrets.token_hex(32))" > seed.txt'
 
@@ -84,7 +91,7 @@ def solved(name, seed, address=None):
     """The solved notebook of a problem set: solutions, checks and hidden tests; never hand it out.
 
     Args:
-        name: ``"foundations"``.
+        name: such as ``"foundations"``.
         seed: bytes; white space around them is left out.
         address: the ``stamp.Address`` for links; default: that of this repository.
 
@@ -97,12 +104,7 @@ def solved(name, seed, address=None):
         raise ProblemSetError(f"There is no problem set {name!r}; there is {', '.join(SETS)}.")
     seed, address = checked_seed(seed), address or stamp.present(ROOT)
     exercises = SETS[name].exercises(seed)
-    cells = [
-        *_opening(SETS[name], name, seed, exercises, address),
-        *(cell for exercise in exercises for cell in _cells_of(exercise)),
-        _markdown("ending", SETS[name].ENDING),
-        _code("summary", "summary()"),
-    ]
+    cells = _cells_of_set(name, seed, exercises, address)
     nb = notebooks.tidy(nbformat.v4.new_notebook(cells=cells))
     found = release.cell_problems(nb)
     if found:
@@ -122,7 +124,7 @@ def write(name, seed_file, to, solved_to=None, root=ROOT):
     """Write a problem set's student copy, and its solved notebook where that is asked for.
 
     Args:
-        name: ``"foundations"``.
+        name: such as ``"foundations"``.
         seed_file: path of the private seed.
         to: the folder for the student copy.
         solved_to: a folder for the solved notebook, or None.
@@ -163,42 +165,57 @@ def write(name, seed_file, to, solved_to=None, root=ROOT):
     return [(path, notebooks.write(path, text)) for path, text in texts.items()]
 
 
-def _opening(module, name, seed, exercises, address):
-    """The first cells: title, package, set-up, letters."""
+def _cells_of_set(name, seed, exercises, address):
+    """Title, package, set-up and letters, then the exercises, then the ending."""
+    module = SETS[name]
     links = [
         f"[{int(lesson[:2])}]({address.page(f'notebooks/student/{lesson}.ipynb')})"
         for lesson in module.LESSONS
     ]
-    lessons = "notebooks " + ", ".join(links[:-1]) + " and " + links[-1]
+    written = sum(exercise.written for exercise in exercises)
+    frame = templates.frame(
+        f"{name}/frame.j2",
+        dict(
+            lessons="notebooks " + ", ".join(links[:-1]) + " and " + links[-1],
+            functions=len(exercises) - written,
+            written=written,
+        ),
+    )
     points = sum(exercise.points for exercise in exercises)
     title = (
         f"# Problem set · {module.TITLE}\n"
         f"*Set {label(name, seed)} of “{name}” · {points} points · made for one class · "
         f"The course: [contents]({address.page('README.md')}#contents)*\n\n"
     )
-    text = module.OPENING.replace("«lessons»", lessons).replace("«count»", str(len(exercises)))
-    bootstrap = _BOOTSTRAP.format(url=address.url, ref=address.ref)
     return [
-        _markdown("title", title + text),
-        _code("bootstrap", bootstrap),
-        _code("setup", module.SETUP),
-        _markdown("letters", module.LETTERS),
+        _markdown("title", title + frame["opening"]),
+        _code("bootstrap", _BOOTSTRAP.format(url=address.url, ref=address.ref)),
+        _code("setup", frame["setup"]),
+        _markdown("letters", frame["letters"]),
+        *(cell for exercise in exercises for cell in _cells_of(exercise)),
+        _markdown("ending", frame["ending"]),
+        _code("summary", "summary()"),
     ]
 
 
 def _cells_of(exercise):
     """The task, the code that it refers to, the answer and its check, with nbgrader's metadata."""
-    name = "ex-" + exercise.name.lower().replace(".", "-")
+    name = exercise.name.lower().replace(".", "-")
     heading = (
         f"## Exercise {exercise.name} · {exercise.title}  "
         f"({exercise.minutes} minutes, {exercise.points} points)\n"
     )
+    task = _markdown(f"ex-{name}-task", heading + exercise.task)
+    if exercise.written:
+        answer = f"{exercise.answer}\n\n*Points:*\n\n{exercise.rubric}"
+        points = dict(grade=True, points=exercise.points)
+        return [task, _markdown(f"words-{name}", answer, solution=True, **points)]
     return [
-        _markdown(f"{name}-task", heading + exercise.task),
-        _code(f"{name}-given", exercise.given, locked=True),
-        _code(name, exercise.answer, solution=True),
+        task,
+        _code(f"ex-{name}-given", exercise.given, locked=True),
+        _code(f"ex-{name}", exercise.answer, solution=True),
         _code(
-            f"{name}-check",
+            f"ex-{name}-check",
             # in a function, so that nothing of it meets the names that a student has chosen
             f"{exercise.check}\n### BEGIN HIDDEN TESTS\ndef hidden_tests():\n"
             + textwrap.indent(exercise.hidden, "    ")
@@ -210,16 +227,19 @@ def _cells_of(exercise):
     ]
 
 
-def _markdown(name, source):
+def _markdown(name, source, **told):
     import nbformat
 
-    return nbformat.v4.new_markdown_cell(source.strip("\n"), id=name)
+    return nbformat.v4.new_markdown_cell(source.strip("\n"), id=name, metadata=_about(name, told))
 
 
 def _code(name, source, **told):
-    """A code cell; with ``told`` it is one that nbgrader knows."""
     import nbformat
 
+    return nbformat.v4.new_code_cell(source, id=name, metadata=_about(name, told))
+
+
+def _about(name, told):
+    """A cell's metadata: with ``told`` it is one that nbgrader knows."""
     kinds = {"grade": False, "locked": False, "solution": False, "task": False}
-    about = {"nbgrader": {"schema_version": 3, "grade_id": name, **kinds, **told}} if told else {}
-    return nbformat.v4.new_code_cell(source, id=name, metadata=about)
+    return {"nbgrader": {"schema_version": 3, "grade_id": name, **kinds, **told}} if told else {}

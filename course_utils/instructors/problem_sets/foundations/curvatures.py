@@ -2,7 +2,7 @@
 
 import math
 
-from course_utils.cli.problem_sets.drawing import (
+from course_utils.instructors.problem_sets.foundations._old import (
     Draw,
     Exercise,
     drawn_until,
@@ -11,7 +11,7 @@ from course_utils.cli.problem_sets.drawing import (
     shown,
     slip_list,
 )
-from course_utils.cli.problem_sets.foundations.costs import MEANS_AND_HALVES
+from course_utils.instructors.problem_sets.foundations.costs import MEANS_AND_HALVES
 
 # Functions with their first and second derivative: LaTeX, JAX, NumPy (of a, or of z and t), and
 # for numbers

@@ -1,6 +1,6 @@
 """Exercise F.4: the expected error of an estimator."""
 
-from course_utils.cli.problem_sets.drawing import (
+from course_utils.instructors.problem_sets.foundations._old import (
     Draw,
     Exercise,
     drawn_until,

@@ -1,6 +1,6 @@
 """Exercise F.7: how the validation error follows a change of the training."""
 
-from course_utils.cli.problem_sets.drawing import Draw, Exercise, filled, row_list
+from course_utils.instructors.problem_sets.foundations._old import Draw, Exercise, filled, row_list
 
 # Training and validation losses of predictions y: LaTeX of one example's loss, code of the mean or
 # sum (with a gap for weights), slope and bend in NumPy
