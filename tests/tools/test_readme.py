@@ -29,6 +29,8 @@ PAGES = [
     ".github/SPEED.md",
     ".github/REPRODUCED.md",
     "notebooks/capstone.md",
+    "notebooks/INSTRUCTORS.md",
+    "notebooks/INSTRUCTORS-answers.md",
 ]
 LESSONS = notebooks.solved()
 LESSON_6 = "notebooks/06_second_order_optimization.ipynb"
