@@ -17,11 +17,7 @@ from course_utils.cli.setup_venv import ROOT
 from course_utils.instructors.problem_sets import templates
 
 # Every package in this folder is a set, of the name that the package has
-SETS = {
-    module.name: importlib.import_module(f"{__name__}.{module.name}")
-    for module in pkgutil.iter_modules(__path__)
-    if module.ispkg
-}
+SETS = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
 MIN_SEED_BYTES = 16
 MAKE_A_SEED = 'python3 -c "import secrets; print(secrets.token_hex(32))" > seed.txt'
 
@@ -87,6 +83,17 @@ def label_in(nb):
     return None
 
 
+def module_of(name):
+    """The package of a problem set: its ``TITLE``, its ``LESSONS``, and ``exercises(seed)``.
+
+    Raises:
+        ProblemSetError: if there is no such set.
+    """
+    if name not in SETS:
+        raise ProblemSetError(f"There is no problem set {name!r}; there is {', '.join(SETS)}.")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
 def solved(name, seed, address=None):
     """The solved notebook of a problem set: solutions, checks and hidden tests; never hand it out.
 
@@ -100,10 +107,8 @@ def solved(name, seed, address=None):
     """
     import nbformat
 
-    if name not in SETS:
-        raise ProblemSetError(f"There is no problem set {name!r}; there is {', '.join(SETS)}.")
     seed, address = checked_seed(seed), address or stamp.present(ROOT)
-    exercises = SETS[name].exercises(seed)
+    exercises = module_of(name).exercises(seed)
     cells = _cells_of_set(name, seed, exercises, address)
     nb = notebooks.tidy(nbformat.v4.new_notebook(cells=cells))
     found = release.cell_problems(nb)
@@ -167,7 +172,7 @@ def write(name, seed_file, to, solved_to=None, root=ROOT):
 
 def _cells_of_set(name, seed, exercises, address):
     """Title, package, set-up and letters, then the exercises, then the ending."""
-    module = SETS[name]
+    module = module_of(name)
     links = [
         f"[{int(lesson[:2])}]({address.page(f'notebooks/student/{lesson}.ipynb')})"
         for lesson in module.LESSONS

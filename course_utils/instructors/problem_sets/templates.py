@@ -23,6 +23,8 @@ from typing import NamedTuple
 CODE = ("task", "given", "answer", "check", "hidden")
 WORDS = ("task", "answer", "rubric")
 
+_FOLDER = Path(__file__).parent
+
 
 class Exercise(NamedTuple):
     """One exercise of a problem set, as the text of its cells."""
@@ -88,7 +90,7 @@ def shown(value):
     """A number, or a list of them, as source code with six significant digits."""
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(shown, value)) + "]"
-    return repr(float(f"{value:.6g}"))
+    return repr(float(f"{float(value):.6g}"))
 
 
 def rows(values):
@@ -106,7 +108,7 @@ def _environment():
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(_FOLDER),
     )
     made.filters.update(shown=shown, rows=rows)
     return made
