@@ -15,7 +15,7 @@ from typing import NamedTuple
 from unittest import mock
 
 from course_utils import exercises
-from course_utils.cli import assembly
+from course_utils.instructors import assemble
 
 
 class Wrong(NamedTuple):
@@ -84,7 +84,7 @@ def given(solved, number, exercise):
             break
         if cell.cell_type == "code":
             lesson.append(cell.source)
-    return assembly.restoring(lesson, "\n".join(answers), ())
+    return assemble.restoring(lesson, "\n".join(answers), ())
 
 
 def bodies(exercise):
