@@ -14,10 +14,12 @@ from course_utils.instructors import problem_sets
 
 GUIDE = (ROOT / "notebooks/INSTRUCTORS.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CAPSTONE = (ROOT / "notebooks/capstone.md").read_text(encoding="utf-8")
 LESSONS = {int(path.name[:2]): rules.Lesson(path, ROOT) for path in notebooks.solved()}
 PLANS = ("Twelve weeks", "Six weeks")
 WORK_IN_A_LAB = 75  # of its 90
 LECTURE, LAB, READING, SET = 90, 90, 60, 180  # minutes
+PROJECT = 30  # hours
 
 
 def section(title):
@@ -43,18 +45,14 @@ ROWS = {
 }
 
 
-def title(lesson):
-    return re.search(r"^# (\d+ · [^:\n]*)", lesson.nb.cells[0].source, re.M)[1]
-
-
 def core_minutes(lesson):
     return int(re.search(r"\*\*Time\*\* (\d+) minutes", rules.opening(lesson))[1])
 
 
-def parts(lesson):
-    """The cells of each section of the core, with their positions: ``{"3.10": [...]}``."""
+def parts(lesson, cells=None):
+    """The cells of each section, of the core or of all, with positions: ``{"3.10": ...}``."""
     found, name = {}, None
-    for i, cell in rules.core(lesson):
+    for i, cell in cells or rules.core(lesson):
         if cell.cell_type == "markdown":
             for heading in re.findall(r"^#{2,3} (.*)", cell.source, re.M):
                 name = next(iter(numbers(heading)[:1]), None)
@@ -78,12 +76,12 @@ def extras(lesson):
     return {name: int(minutes) for name, minutes in found}
 
 
-def test_every_lesson_has_its_row():
-    assert list(ROWS) == list(LESSONS)
+def test_every_lesson_has_its_row_by_its_title_in_the_contents():
+    titles = dict(re.findall(r"^\| (\d+) \| ([^<]*)<br>", README, flags=re.M))
+    assert list(ROWS) == list(LESSONS) == [int(number) for number in titles]
     for number, row in ROWS.items():
-        words, target = re.fullmatch(r"\[(.*)\]\((.*)\)", row["lesson"]).groups()
-        assert title(LESSONS[number]).replace(" · ", " ").startswith(words)
-        assert target == LESSONS[number].path.name
+        name = LESSONS[number].path.name
+        assert row["lesson"] == f"[{number} {titles[str(number)]}]({name})"
 
 
 @pytest.mark.parametrize("number", ROWS)
@@ -104,7 +102,7 @@ def test_what_the_lecture_shows_is_a_figure_of_its_section(number):
 
 @pytest.mark.parametrize("number", ROWS)
 def test_what_is_left_out_of_a_lab_leaves_time_and_no_exercise_in_code(number):
-    lesson, names = LESSONS[number], numbers(ROWS[number]["left out of the lab"])
+    lesson, names = LESSONS[number], numbers(ROWS[number]["sections left out of the lab"])
     cells = [cell for name in names for cell in parts(lesson)[name]]
     assert not [c.id for _, c in cells if c.cell_type == "code" and c.metadata.get("nbgrader")]
     where, words = in_words(lesson)
@@ -114,7 +112,7 @@ def test_what_is_left_out_of_a_lab_leaves_time_and_no_exercise_in_code(number):
 
 @pytest.mark.parametrize("number", ROWS)
 def test_homework_is_what_the_lesson_has_under_extra(number):
-    asked = numbers(ROWS[number]["extra"])
+    asked = numbers(ROWS[number]["exercises under Extra"])
     assert asked and set(asked) <= set(extras(LESSONS[number]))
 
 
@@ -150,7 +148,7 @@ def minutes_of(plan):
         assert len(in_class) == week["week"].isdigit()  # none before the first week and after
         minutes = sum(core_minutes(LESSONS[n]) for n in alone)
         for number in in_class:
-            asked = numbers(ROWS[number]["extra"])
+            asked = numbers(ROWS[number]["exercises under Extra"])
             minutes += LECTURE + LAB + READING + core_minutes(LESSONS[number]) - WORK_IN_A_LAB
             minutes += 2 * sum(extras(LESSONS[number])[name] for name in asked)
         found.append(minutes)
@@ -167,6 +165,8 @@ def test_hours_are_sums_of_the_lessons_minutes(plan):
     assert told == [round(2 * m / 60) / 2 for m in minutes]
     (total,) = re.findall(r"Together (\d+) hours", section(plan))
     assert int(total) == round(sum(minutes) / 60)
+    project = re.findall(r"; some (\d+) with the \[project\]", section(plan))
+    assert project in ([], [str(int(total) - SET // 60 + PROJECT)])
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -185,7 +185,7 @@ def test_the_plans_hold_what_the_readme_says_and_no_lesson_is_forgotten():
         held = [n for week in weeks(plan) for n in lessons_of(week)[0]]
         named = [int(n) for n in re.findall(r"\d+", of_readme[plan].partition("electives")[0])]
         assert sorted(held) == sorted(named) == sorted(set(held))
-    (electives,) = re.findall(r"Electives, for .*?: ([\d, ]+)\.", section(PLANS[0]), flags=re.S)
+    (electives,) = re.findall(r"Electives, for .*?: ([\d,\s]+)\.", section(PLANS[0]), flags=re.S)
     twelve = [n for week in weeks(PLANS[0]) for n in lessons_of(week)[0]]
     assert sorted(twelve + [int(n) for n in re.findall(r"\d+", electives)]) == list(LESSONS)
     (out,) = re.findall(r"Not in this plan: lessons (.*)\.", section(PLANS[1]))
@@ -230,8 +230,9 @@ def test_numbers_in_its_sentences_are_those_of_the_lessons():
             if cell.metadata.get("nbgrader", {}).get("grade")
         ]
         assert written == 2
-    for said in ("ten to twenty minutes", "nineteen weeks"):
-        assert said.split()[0] in GUIDE and said in README
+    assert "ten to twenty minutes on two cores" in GUIDE
+    assert "ten to twenty minutes on two cores" in README.replace("\n", " ")
+    assert "some thirty hours are meant" in CAPSTONE.replace("\n", " ") and PROJECT == 30
 
 
 def test_what_it_says_of_colab_is_what_is_tested_for_it():
@@ -241,15 +242,16 @@ def test_what_it_says_of_colab_is_what_is_tested_for_it():
     assert f"JAX {version} on Python {python}" in GUIDE
 
 
-def test_maps_that_show_a_sign_by_colour_alone_are_those_named():
-    signed = {
+def test_pictures_that_show_a_sign_by_colour_alone_are_those_named():
+    signed = re.compile(r"RdBu_r|LinearSegmentedColormap")
+    found = [
         name
         for lesson in LESSONS.values()
-        for name, cells in parts(lesson).items()
-        if "RdBu_r" in "".join(cell.source for _, cell in cells if cell.cell_type == "code")
-    }
-    (told,) = re.findall(r"Maps of signed .*?, in sections (.*?),? show the sign", GUIDE, re.S)
-    assert set(numbers(told)) == signed
+        for name, cells in parts(lesson, lesson.cells).items()
+        if any(signed.search(cell.source) for _, cell in cells if cell.cell_type == "code")
+    ]
+    (told,) = re.findall(r"Pictures of signed .*?, in sections (.*?),? show the sign", GUIDE, re.S)
+    assert numbers(told) == found
 
 
 @pytest.mark.parametrize("template, kept", [("lab", False), ("classic", True)])
