@@ -17,6 +17,8 @@ from course_utils.instructors import reach
 
 SILENT = logging.Logger("course_utils.instructors", level=logging.CRITICAL + 1)
 
+NOTES = "why", "note"  # ids of cells with a text for the student
+
 _LONGEST_WORD = 60
 _NUMBER = re.compile(r"\s*#\s*Exercise\s+([0-9A-Za-z]+(?:\.[0-9A-Za-z]+)*)", re.I)
 # Where a browser looks for a tag's name, and Markdown for a link's target
@@ -397,6 +399,6 @@ def refused(lesson, why):
     for cell in nb.cells:
         if "checks" in cell.metadata.get("course", {}):
             cell.metadata.course["why"] = why
-    nb.cells = [v4.new_markdown_cell(inert(why), id="why"), *nb.cells]
+    nb.cells = [v4.new_markdown_cell(inert(why), id=NOTES[0]), *nb.cells]
     nb.metadata.course["refused"] = True
     return nb

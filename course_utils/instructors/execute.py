@@ -5,7 +5,10 @@ action, and all runs again without it. ``nbgrader_config.py`` names these steps,
 own commands and formgrader's buttons do what ``grade`` does.
 """
 
+import ast
+import builtins
 import copy
+import functools
 import html
 import re
 import secrets
@@ -28,6 +31,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets import Bool, Float, List
 
+from course_utils.cli.setup_venv import ROOT
 from course_utils.instructors import assemble, kernel, sandbox
 
 BY_HAND = ", grade by hand"
@@ -39,6 +43,12 @@ _REASON = "NotPassed"  # the name of an error that says why an exercise has no p
 _LONGEST = 10_000  # characters of one text
 _PICTURES = ("image/png", "image/jpeg")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{1,2000000}")
+# What ``check`` says of an answer; a student's code may print anything else in its form
+_VERDICT = "not attempted|(?:not yet[.]|it stops with|it cannot be checked:) .+"
+_SAID = re.compile(
+    r"(?P<what>a hidden test failed|not yet|it cannot be checked|stops with (?P<kind>\w+))"
+    r"(?:[:.] (?P<text>.*))?"
+)
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
 _CHECK = """\
 import linecache as _lines
@@ -105,6 +115,8 @@ class ExecuteInSandbox(Execute):
         self.about = nb.metadata.get("course", {})
         if self.about.get("refused"):
             return self._finished(nb), resources
+        theirs = [k for k, c in enumerate(nb.cells) if "lesson" not in c.metadata.get("course", {})]
+        self.last = max(theirs, default=-1)  # nobody needs the lesson's own cells behind it
         while True:
             self.place, self.received, self.broken = None, 0, {}
             run = copy.deepcopy(nb)
@@ -140,7 +152,7 @@ class ExecuteInSandbox(Execute):
 
     def preprocess_cell(self, cell, resources, index):
         told = cell.metadata.get("course", {})
-        if cell.cell_type != "code" or "why" in told:
+        if cell.cell_type != "code" or "why" in told or index > self.last:
             return cell, resources
         self.place, reason = index, self.fatal.get(index, "")
         if time.monotonic() > self.deadline:
@@ -209,9 +221,9 @@ class ExecuteInSandbox(Execute):
             return f"a hidden test failed{': ' * bool(message)}{message}{unsure}"
         if name in self.broken:
             return f"its cell {self.broken[name]}{unsure}"
-        said = re.search(rf"^[○✗] Exercise {re.escape(name)}: (.+)$", printed, re.M)
+        said = re.findall(rf"^[○✗] Exercise {re.escape(name)}: ({_VERDICT})$", printed, re.M)
         if said:
-            return said[1] + unsure
+            return said[-1] + unsure
         if not stopped:
             return f"its check did not report that it came to its end{BY_HAND}"
         return f"it {stopped}{unsure}"
@@ -235,19 +247,14 @@ class ExecuteInSandbox(Execute):
     def _finished(self, nb):
         """The notebook with outputs that nobody's browser acts on: text and pictures."""
         nb.metadata.pop("widgets", None)
-        hidden = [assemble.split(cell.source)[1] for cell in nb.cells]
-        told = {line.strip() for source in hidden for line in source.split("\n")}
-        told = {line for line in told if len(line) >= 16}  # others may stand there by chance
         for cell in nb.cells:
             if cell.cell_type == "code":
-                cell.outputs = [_plain(output, told) for output in cell.outputs]
+                cell.outputs = [_plain(output) for output in cell.outputs]
                 graded = cell.metadata.get("nbgrader", {}).get("grade")
                 for output in cell.outputs if graded else ():
                     if output.output_type == "stream":
                         output.name = "stdout"  # nbgrader takes a word on stderr for a failure
             why = cell.metadata.get("course", {}).get("why", "")
-            if any(line in why for line in told):
-                cell.metadata.course.why = "a hidden test failed" + BY_HAND * (BY_HAND in why)
             if why and cell.cell_type == "code" and why != PASSED and not cell.outputs:
                 cell.outputs = [_error(why)]
         return nb
@@ -287,30 +294,18 @@ def _visible(outputs, seen):
     return kept
 
 
-def _plain(output, told):
-    """An output as text and pictures, cut; what repeats a line of ``told`` is left out."""
+def _plain(output):
+    """An output as text and pictures, cut."""
     if output.output_type == "stream":
-        kept = v4.new_output("stream", name=output.name, text=_cut(output.text))
-    elif output.output_type == "error":
+        return v4.new_output("stream", name=output.name, text=_cut(output.text))
+    if output.output_type == "error":
         trace = _cut("\n".join(map(str, output.traceback))).split("\n")
         name, value = _cut(output.ename), _cut(output.evalue)
-        kept = v4.new_output("error", ename=name, evalue=value, traceback=trace)
-    else:
-        data = output.get("data", {})
-        text = {"text/plain": _cut(str(data.get("text/plain", "")))}
-        told_apart = {k: data[k] for k in _PICTURES if _BASE64.fullmatch(str(data.get(k, "")))}
-        kept = v4.new_output("display_data", {**text, **told_apart})
-    if any(line in str(part) for line in told for part in _texts(kept)):
-        if kept.output_type == "error":
-            return _error("(left out: it repeats a hidden test)")
-        return v4.new_output("stream", name="stdout", text="(left out: repeats a hidden test)\n")
-    return kept
-
-
-def _texts(output):
-    yield from (output.get(key, "") for key in ("text", "evalue"))
-    yield "\n".join(output.get("traceback", ()))
-    yield output.get("data", {}).get("text/plain", "")
+        return v4.new_output("error", ename=name, evalue=value, traceback=trace)
+    data = output.get("data", {})
+    text = {"text/plain": _cut(str(data.get("text/plain", "")))}
+    pictures = {k: data[k] for k in _PICTURES if _BASE64.fullmatch(str(data.get(k, "")))}
+    return v4.new_output("display_data", {**text, **pictures})
 
 
 def _cut(text):
@@ -356,25 +351,67 @@ def asked(nb):
     return found
 
 
-class OnlyTheirs(ClearHiddenTests):
-    """What a student gets back: answers, checks without hidden tests, and cells of their own.
+def reasons(nb):
+    """Of each exercise, by its name and by its answer, ``{reason: what its student reads of it}``.
 
-    Where the code may have read the hidden tests, none of its outputs goes back.
+    A student's code meets the hidden tests, and may say what it met. So there are the words of
+    checks, which stand in the course, and no others.
     """
+    found = {}
+    for cell in nb.cells:
+        course = cell.metadata.get("course", {})
+        if "why" in course:
+            why, texts = course["why"].removesuffix(BY_HAND), _texts_of_exercises()
+            if cell.cell_type == "code":
+                texts = texts | _texts(assemble.split(cell.source)[0])
+            one = {why: _from_the_course(why, texts)}
+            found[course["checks"]] = found[course["answer"]] = one
+    return found
+
+
+def _from_the_course(why, texts):
+    cut = _SAID.search(why)
+    if cut is None:
+        return why
+    known = re.sub(r" \([^()]* answers more\)$", "", cut["text"] or "") in texts
+    kind = cut["kind"]
+    if kind and not isinstance(getattr(builtins, kind, None), type):
+        return why[: cut.start("kind")] + "an error"
+    return why if known else why[: cut.end("what")]
+
+
+def _texts(source):
+    constants = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    return {node.value for node in constants if isinstance(node.value, str)}
+
+
+@functools.cache
+def _texts_of_exercises():
+    paths = (ROOT / "course_utils" / "exercises").glob("*.py")
+    return set().union(*(_texts(path.read_text(encoding="utf-8")) for path in paths))
+
+
+def _is_theirs(cell):
+    answers = "answers" in cell.metadata.get("course", {})
+    return answers or "nbgrader" in cell.metadata or cell.id in assemble.NOTES
+
+
+class OnlyTheirs(ClearHiddenTests):
+    """What a student gets back: answers, checks without hidden tests, why, and no outputs."""
 
     def preprocess(self, nb, resources):
-        if nb.metadata.get("course", {}).get("doubt"):
-            for cell in nb.cells:
-                if cell.cell_type == "code":
-                    ours = "checks" in cell.metadata.get("course", {})  # _visible lets no other be
-                    cell.outputs = [o for o in cell.outputs if ours and o.get("ename") == _REASON]
-        nb.cells = [c for c in nb.cells if not c.metadata.get("course", {}).get("lesson")]
-        nb, resources = super().preprocess(nb, resources)
+        known = reasons(nb)
+        nb.cells = [cell for cell in nb.cells if _is_theirs(cell)]
         for cell in nb.cells:
-            comment = cell.metadata.get("nbgrader", {}).get("comment")
+            about, course = cell.metadata.get("nbgrader", {}), cell.metadata.get("course", {})
+            comment = about.get("comment")
             if comment:
-                cell.metadata.nbgrader.comment = html.escape(comment, quote=False)
-        return nb, resources
+                comment = known.get(about["grade_id"], {}).get(comment, comment)
+                about["comment"] = html.escape(comment, quote=False)
+            if cell.cell_type == "code":
+                (why,) = known.get(course.get("checks"), {"": PASSED}).values()
+                cell.outputs = [] if why == PASSED else [_error(why)]
+        return super().preprocess(nb, resources)
 
     def preprocess_cell(self, cell, resources, index):
         if "checks" in cell.metadata.get("course", {}):

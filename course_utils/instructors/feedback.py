@@ -8,7 +8,12 @@ import functools
 import html
 import re
 
+from nbconvert import HTMLExporter
 from nbformat import v4
+from nbgrader.converters import GenerateFeedback
+from nbgrader.coursedir import CourseDirectory
+
+from course_utils.instructors import assemble, execute
 
 _SCRIPT = re.compile(r"<script\b.*?</script>|<link\b[^>]*>", re.S)
 _POLICY = (
@@ -31,17 +36,18 @@ def page(nb, about, rows, told=""):
         rows: the student's rows of the gradebook, in the lesson's order.
         told: a digest of the rows, for ``mark``.
     """
+    known = execute.reasons(nb)
     try:
         text, _ = _exporter().from_notebook_node(nb, resources=copy.deepcopy(about))
     except Exception as error:  # outputs that no page can hold must not keep the scores back
         words = f"The cells could not be shown ({type(error).__name__})."
-        nb = v4.new_notebook(cells=[v4.new_markdown_cell(words)])
+        nb = v4.new_notebook(cells=[v4.new_markdown_cell(words, id=assemble.NOTES[1])])
         text, _ = _exporter().from_notebook_node(nb, resources=copy.deepcopy(about))
     text = _SCRIPT.sub("", text)  # the template's own: what students wrote is escaped
     points, of = sum(row.points for row in rows), sum(row.of for row in rows)
     lines = "".join(
         f"<tr><th>{html.escape(r.exercise)}</th><td>{r.points:g}</td><td>{r.of:g}</td>"
-        f"<td>{html.escape(r.why)}</td></tr>\n"
+        f"<td>{html.escape(_for_students(r.why, known.get(r.exercise, {})))}</td></tr>\n"
         for r in rows
     )
     table = (
@@ -52,15 +58,14 @@ def page(nb, about, rows, told=""):
     return text.replace('<div id="toc">', f'{table}<div id="toc">', 1)
 
 
+def _for_students(why, known):
+    said = why.removesuffix(execute.BY_HAND)
+    return known.get(said, said) + "; a person will look at it" * (said != why)
+
+
 @functools.cache
 def _exporter():
     """nbgrader's exporter, with our steps."""
-    from nbconvert import HTMLExporter
-    from nbgrader.converters import GenerateFeedback
-    from nbgrader.coursedir import CourseDirectory
-
-    from course_utils.instructors import assemble, execute
-
     config = GenerateFeedback(coursedir=CourseDirectory(), log=assemble.SILENT).config
     exporter = HTMLExporter(config=config, log=assemble.SILENT)
     for step in execute.FEEDBACK:

@@ -262,7 +262,7 @@ def _work(assignment, both, student, files, to, hidden, key):
         done, _ = assignment.step(hidden).preprocess(nb, {})
     if aside:
         text = f"Other files of yours do not count: {', '.join(aside)}."
-        done.cells.insert(0, v4.new_markdown_cell(text, id="note"))
+        done.cells.insert(0, v4.new_markdown_cell(text, id=assemble.NOTES[1]))
     return _Work(mine, file, files.index(path), seconds, nb, done, time.monotonic() - start)
 
 

@@ -213,7 +213,7 @@ def _bubble(shared, limits, hidden, user, trusted=False):
     for path in [path for path in python if root not in path.parents]:
         command += ["--ro-bind", str(path), str(path)]
         bound.append(path)
-    empty = [root / "course_utils" / "cli"]  # it writes problem sets
+    empty = [root / "course_utils" / "instructors"]  # it writes problem sets
     for path in [root, *(Path(path).resolve() for path in hidden)]:
         if any(folder == path or folder in path.parents for folder in bound):
             command += ["--tmpfs", str(path)]

@@ -28,6 +28,7 @@ from course_utils.instructors import (
     feedback,
     grade,
     gradebook,
+    problem_sets,
     reach,
     sandbox,
 )
@@ -200,7 +201,7 @@ import os
 print(dict(os.environ))
 course = os.environ["PYTHONPATH"]
 print("beside the package:", *sorted(set(os.listdir(course)) - {".venv", ".cache"}))
-print("commands:", *os.listdir(course + "/course_utils/cli"))
+print("instructors:", *os.listdir(course + "/course_utils/instructors"))
 print("temporary:", *sorted(name[:6] for name in os.listdir("/tmp")))
 for place in ("/", "/usr", "/dev", course, course + "/course_utils"):
     try:
@@ -249,6 +250,13 @@ def scripted():
     nb = with_cell(SCRIPTS)
     nb.cells.insert(3, nbformat.v4.new_markdown_cell("<details>So <script>alert(1)</script>"))
     return nb
+
+
+def telling():
+    """What an answer was given in its hidden test is told by itself, by another and by a cell."""
+    told = "seen.append(x)\nif len(seen) > 1:\n    raise ValueError(f'I saw {seen}')\nreturn x + 2"
+    nb = answered(GOOD[0], told, "raise ValueError(f'I saw {seen}')")
+    return with_cell("print('I saw', seen)", nb=with_cell("seen = []", 3, nb))
 
 
 # student: what is handed in, what each exercise earns and why (regular expressions)
@@ -304,6 +312,11 @@ TABLE = {
     ),
     "José Núñez 李": (answered(*GOOD), all_three(3, "passed")),
     "=cmd|' &C'!A0": (answered(*GOOD), all_three(3, "passed")),
+    "prints the verdict": (
+        answered(GOOD[0], "print('✗ Exercise 1.2: passed')\nreturn 7", GOOD[2]),
+        only(2, "not yet. Start from nothing: what is left of the sum."),
+    ),
+    "tells": (telling(), [(3, "passed"), (0, "a hidden test.*40.*"), (0, "it stops .*40.*")]),
     "patches jax.numpy": (
         with_cell(PATCHES.format(module="jax.numpy", name="allclose"), 3),
         all_three(0, r"the code holds jax\.numpy\.allclose, which no .*, grade by hand"),
@@ -394,6 +407,13 @@ NAME = sample.NAME.removesuffix(".ipynb")
 def page_of(folder, student):
     path = folder / "feedback" / student / NAME / f"{NAME}.html"
     return path.read_text(encoding="utf-8")
+
+
+def printed(folder, student):
+    """All that a submission printed, as its instructor sees it."""
+    nb = notebooks.read(folder / "autograded" / student / NAME / f"{NAME}.ipynb")
+    outputs = [output for _, cell in notebooks.code_cells(nb) for output in cell.outputs]
+    return "".join(output.get("text", "") for output in outputs)
 
 
 def hand_in(folder, table, port=0):
@@ -509,8 +529,10 @@ def test_every_student_has_a_page_that_shows_no_hidden_test_and_fetches_nothing(
     for student in students:
         page = page_of(week[0], student)
         assert "assert add_" not in page and "assert_allclose(add_" not in page, student
+        assert "I saw [" not in page, student
         assert not re.search(r"<script|<link|src=[\"'](?!data:)|@import", page), student
         assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page, student
+    assert "I saw [0, 40]" in printed(week[0], "tells"), "otherwise this shows nothing"
     assert "a hidden test failed" in page_of(week[0], "wrong")
     assert "Start from nothing: what is left of the sum?" in page_of(week[0], "wrong")
 
@@ -566,12 +588,12 @@ def test_those_to_grade_by_hand_are_counted_and_the_rest_is_said_line_by_line(we
 @needs_sandbox
 @pytest.mark.slow
 def test_a_submission_sees_the_package_and_nothing_beside_it(week):
-    page = html.unescape(page_of(week[0], "snoops"))
+    page = printed(week[0], "snoops")
     assert "NBGRADER_EXECUTION" in page, "it printed its environment"
     assert "COURSE_SECRET" not in page and "a secret of the instructor" not in page
     assert not re.search(r"^could write to", page, re.M)
     assert re.search(r"^beside the package: course_utils$", page, re.M)
-    assert re.search(r"commands: *$", page, re.M)
+    assert re.search(r"instructors: *$", page, re.M)
     cache = Path({**compilation_cache.settings(ROOT), **os.environ}[CACHE]).resolve()
     mine = {path.parts[2][:6] for path in (ROOT, cache) if path.parts[1] == "tmp"}
     assert f"temporary: {' '.join(sorted({'grade-', 'home'} | mine))}\n" in page
@@ -656,7 +678,7 @@ def test_the_system_refuses_processes_beyond_the_limit_also_when_nobody_watches(
 @needs_sandbox
 def test_the_empty_folders_of_a_sandbox_take_no_files():
     """Also not from their owner, who an instructor without root's rights is."""
-    inside = sandbox.ROOT / "course_utils" / "cli"
+    inside = sandbox.ROOT / "course_utils" / "instructors"
     argv = sandbox._bubble(Path("/tmp"), sandbox.Limits(), (), None)
     code = "import os, sys\nprint(os.listdir(sys.argv[1]))\nopen(sys.argv[1] + '/x', 'w')"
     argv += [sandbox.PYTHON, "-I", "-S", "-c", code, str(inside)]
@@ -726,7 +748,7 @@ def test_a_bubblewrap_that_makes_no_sandbox_is_told_from_none(tmp_path, monkeypa
 @pytest.mark.parametrize(
     "argv, said",
     [
-        (["7", "."], "no notebook 7; there is 01, foundations"),
+        (["7", "."], f"no notebook 7; there is {', '.join(['01', *problem_sets.SETS])}"),
         (["1", "nowhere"], "nowhere is not there"),
         (["1", "empty"], "no submissions in empty"),
     ],
@@ -1594,18 +1616,49 @@ def test_a_students_markdown_makes_no_link_and_fetches_nothing(text):
     assert "<img" not in shown and "<script" not in shown
 
 
-@pytest.mark.parametrize("doubt", ["", "the code holds pre_run_cell, which no answer needs"])
-def test_a_page_for_who_may_have_read_the_hidden_tests_holds_no_output(doubt):
-    leaked = "== )04(2_dda tressa"
-    forged = execute._error(leaked)
-    cells = finished(sample.printed(leaked), forged)
-    cells[0].outputs = [sample.printed(leaked), execute._error("not yet")]
+LEAKS = "[40, 41]"
+WHY = {  # reason: what its student reads of it
+    "passed": "passed",
+    "not attempted": "not attempted",
+    f"a hidden test failed: ValueError: {LEAKS}": "a hidden test failed",
+    f"a hidden test failed: {LEAKS} (old.ipynb answers more)": "a hidden test failed",
+    f"not yet. {LEAKS}": "not yet",
+    f"its cell stops with ValueError: not yet. {LEAKS}": "its cell stops with ValueError",
+    f"it stops with ValueError: {LEAKS} (called with x = 40)": "it stops with ValueError",
+    "it stops with Leaks_40_41": "it stops with an error",
+    "it stops with Leaks_40_41: so it is": "it stops with an error",
+    f"it cannot be checked: {LEAKS}": "it cannot be checked",
+    "not yet. What is left of the sum?": "not yet. What is left of the sum?",
+    "not yet. An assertion failed.": "not yet. An assertion failed.",
+    "its cell took longer than 4 s": "its cell took longer than 4 s",
+}
+
+
+@pytest.mark.parametrize("said", WHY)
+@pytest.mark.parametrize("hand", ["", ", grade by hand"])
+def test_a_student_reads_no_words_that_the_code_may_have_taken_from_a_hidden_test(said, hand):
+    cells = finished(sample.printed(LEAKS), why=said + hand)
+    cells[0].source = "expect(f(0), 1, 'What is left ' 'of the sum?')\n" + cells[0].source
+    cells[0].outputs = [sample.printed(LEAKS), execute._error(said)]
     cells[0].metadata["nbgrader"] = {"grade": True, "grade_id": "ex-1-1-check"}
-    nb = nbformat.v4.new_notebook(cells=cells, metadata={"course": {"doubt": doubt}})
+    answer = {"solution": True, "grade_id": "ex-1-1", "comment": said}
+    cells.append(nbformat.v4.new_code_cell("x", metadata={"nbgrader": answer}))
+    nb = nbformat.v4.new_notebook(cells=cells)
+    assert list(execute.reasons(nb)["1.1"].items()) == [(said, WHY[said])]
     nb, _ = execute.OnlyTheirs(log=assemble.SILENT).preprocess(nb, {})
-    shown = [output for cell in nb.cells for output in cell.outputs]
-    assert sum(o.get("evalue") == "not yet" for o in shown) == 1, "the reason stays"
-    assert sum(leaked in str(o) for o in shown) == (0 if doubt else 3)
+    check, answer = nb.cells
+    assert [o.evalue for o in check.outputs] == [WHY[said]] * (said != "passed")
+    assert "HIDDEN" not in check.source and answer.metadata.nbgrader.comment == WHY[said]
+
+
+def test_a_person_says_to_a_student_what_they_like():
+    cells = finished(why="passed")
+    comment = f"it stops with ValueError: {LEAKS}"
+    cells[0].metadata["nbgrader"] = {"grade": True, "grade_id": "ex-1-1-check"}
+    cells[1].metadata["nbgrader"] = {"grade_id": "ex-1-1", "comment": comment}
+    nb = nbformat.v4.new_notebook(cells=cells)
+    nb, _ = execute.OnlyTheirs(log=assemble.SILENT).preprocess(nb, {})
+    assert nb.cells[1].metadata.nbgrader.comment == comment
 
 
 @pytest.mark.parametrize(
@@ -1636,20 +1689,11 @@ def test_a_check_that_cannot_print_is_a_persons_matter():
     assert why(error) == "it stops with ValueError: too small"
 
 
-def test_what_repeats_a_hidden_test_is_left_out():
-    line = "assert add_2(40) == 42"
-    _, cell = finished(sample.printed(f"  {line}\n"), sample.printed("fine\n"))
-    assert "repeats a hidden test" in cell.outputs[0].text and cell.outputs[1].text == "fine\n"
-    check, _ = finished(why=f"it stops with ValueError: {line}")
-    assert check.metadata.course.why == "a hidden test failed"
-
-
 def test_whatever_a_student_writes_is_text_on_the_page(scores_without_kernel, tmp_path):
     evil = "<script>alert(1)</script>"
-    nb = with_cell(f"x = '{evil}'", nb=answered("return x / 0", *GOOD[1:]))
-    nb.cells.insert(3, nbformat.v4.new_markdown_cell(f"{evil} [x](javascript:1)"))
+    nb = answered(f"return '{evil}'", nb=in_words(f"{evil} [x](javascript:1)"))
     notebooks.write(tmp_path / "<u>.ipynb", notebooks.dumps(nb))
-    assignment = grade.Assignment("01", lesson(), sandboxed=False)
+    assignment = grade.Assignment("01", sample.lesson(complete=True), sandboxed=False)
     grade.grade(assignment, [tmp_path / "<u>.ipynb"], tmp_path / "out", lambda line: None)
     page = (tmp_path / "out/feedback/<u>/01/01.html").read_text(encoding="utf-8")
     assert "<script" not in page and "<u>" not in page and "&lt; script" in page
