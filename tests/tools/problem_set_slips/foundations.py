@@ -1,6 +1,9 @@
 """Wrong answers to the set on lessons 1 to 4."""
 
-from problem_set_slips import before, in_numpy, returned, swap
+import re
+import textwrap
+
+from problem_set_slips import before, in_numpy, returned, solved_by, swap
 
 EXECUTED, MORE = (135, 309), (82, 0, 152, 208, 146, 156, 122)
 
@@ -99,6 +102,51 @@ WRONG = {
     },
 }
 
-RIGHT = dict.fromkeys(WRONG, in_numpy)
+
+def curvatures_in_numpy(exercise):
+    """By the chain rule, with the derivatives of the hidden tests."""
+    lines, pair, over = re.search(
+        r"(a, along = .*?)\n +exact_hidden = np.array\(\[(.*?)\]\)(.*?)\n", exercise.hidden, re.S
+    ).groups()
+    lines = textwrap.dedent("    " + lines).replace("P @", "Phi @")
+    body = f"N = len(t)\n{lines}\nfirst, second = {pair}\nreturn first{over}, second{over}"
+    return solved_by(body, exercise)
+
+
+def slope_in_numpy(exercise):
+    """With the gradients and the Hessian written out."""
+    slope, bend = (re.search(f"{what} = (.*)", exercise.hidden)[1] for what in ("slope", "bend"))
+    name = re.search(r"def validation_slope\(w, (\w+)", exercise.answer)[1]
+    penalty = re.search(r"slope\) \+ \((.*)\) \* w", exercise.hidden)[1].replace("knob", name)
+    errors = {
+        "half mean of squares": "(yv - tv) / M",
+        "mean of squares": "2 * (yv - tv) / M",
+        "logistic": "-tv / (1 + np.exp(tv * yv)) / M",
+    }
+    pulls = {"penalty": "w", "log penalty": "np.exp(rho) * w", "example weights": "Phi.T * slope"}
+    after = {
+        "error": "",
+        "logarithm": " / valid_7(w, *valid)",
+        "root": " / (2 * np.sqrt(valid_7(w, *valid)))",
+    }
+    body = f"""
+        (Phi, t), (Pv, tv), w = train, valid, np.asarray(w)
+        N, M = len(t), len(tv)
+        y, yv = Phi @ w, Pv @ w
+        slope = {slope}
+        bend = {bend}
+        H = (Phi.T * bend) @ Phi + ({penalty}) * np.eye(len(w))
+        g = Pv.T @ ({errors[exercise.variant["validation"]]})
+        pull = {pulls[exercise.variant["knob"]]}
+        return -np.linalg.solve(H, g) @ pull{after[exercise.variant["quantity"]]}
+    """
+    return solved_by(body, exercise)
+
+
+RIGHT = {
+    **dict.fromkeys(WRONG, in_numpy),
+    "F.5": curvatures_in_numpy,
+    "F.7": slope_in_numpy,
+}
 
 CHECK_ALONE = {"no end", "products twice"}  # about 0 / 0 and calls
