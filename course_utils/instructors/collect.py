@@ -10,9 +10,13 @@ import hashlib
 import logging
 import os
 import re
+import shutil
+import struct
 import unicodedata
 import warnings
-from pathlib import Path
+import zipfile
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from course_utils.cli import notebooks
@@ -21,6 +25,7 @@ from course_utils.instructors import assemble
 LARGEST = 20 * 10**6  # bytes of a submission
 MOST = 200_000  # lists and dictionaries of a notebook: each takes many times its bytes of memory
 
+_LARGEST_CLASS = 4 * 10**9, 20_000  # bytes and files that are taken out of a ZIP file
 _LONGEST_NAME = 120  # bytes
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.S)  # also one without an end
 _NOBODYS = "__MACOSX", "Thumbs.db", "desktop.ini"  # what systems leave behind
@@ -70,13 +75,65 @@ def collect(paths, name):
                     f"several are called {student}: {home} and {named}. If they are two, rename "
                     "one; if they are one, put both into one folder"
                 )
-            place = file.parent.resolve() / file.name  # a link is no second name of a file
-            found.setdefault(student, {})[place] = file
+            found.setdefault(student, {})[place(file)] = file
     students = sorted(found, key=str.casefold)
     for one, other in zip(students, students[1:]):
         if one.casefold() == other.casefold():
             raise ValueError(f"{one} and {other} differ by upper case alone: rename one of them")
     return {student: list(found[student].values()) for student in students}, left
+
+
+def place(file):
+    """Where a file is; a link to it is no second name of it."""
+    return file.parent.resolve() / file.name
+
+
+def unzipped(path, to):
+    """Write the files of a ZIP file, with their times in it, into a folder of its own in ``to``.
+
+    A link in it becomes a file, a file that is too large is cut to a byte more than is allowed, and
+    no path leads out of the folder.
+
+    Returns:
+        The folder; ``path`` where that is no ZIP file.
+
+    Raises:
+        ValueError: if that cannot be done; the text says why.
+    """
+    if path.suffix.lower() != ".zip" or not path.is_file():
+        return path
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
+    folder = to / f"{path.stem}-{digest}"  # several sections' may be called the same
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(path) as file:
+            entries = [entry for entry in file.infolist() if not entry.is_dir()]
+            size = sum(min(entry.file_size, LARGEST + 1) for entry in entries)
+            if size > _LARGEST_CLASS[0] or len(entries) > _LARGEST_CLASS[1]:
+                raise ValueError("it holds too much for a class's work")
+            for entry in entries:
+                parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+                target = folder.joinpath(*(part for part in parts if part not in ("/", "..")))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with file.open(entry) as source:
+                    target.write_bytes(source.read(LARGEST + 1))
+                time = _time_in(entry)
+                os.utime(target, (time, time))
+    except Exception as error:  # whatever a file that is none brings about
+        raise ValueError(f"{path} cannot be unzipped ({error}): unzip it yourself") from error
+    return folder
+
+
+def _time_in(entry):
+    """When a file in a ZIP file was written to; without a zone it is this machine's."""
+    extra = entry.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack("<HH", extra[:4])
+        if kind == 0x5455 and size >= 5 and extra[4] & 1:  # as Info-ZIP keeps it
+            return struct.unpack("<i", extra[5:9])[0]
+        extra = extra[4 + size :]
+    year, month, day, *rest = entry.date_time
+    return datetime(year, max(month, 1), max(day, 1), *rest).timestamp()
 
 
 def spelt(text):

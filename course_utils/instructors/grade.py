@@ -119,6 +119,7 @@ def grade(assignment, paths, to, say=print, roster=()):
 
     name, solved = assignment[:2]
     try:
+        paths = [collect.unzipped(path, to / "unzipped") for path in paths]
         found, left = collect.collect(paths, name)
         found, strangers = collect.by_roster(found, roster) if roster else (found, [])
         both = Lesson(solved, assemble.prepared(solved))
@@ -132,6 +133,14 @@ def grade(assignment, paths, to, say=print, roster=()):
     if strangers:
         say(f"no pattern of the roster fits {_listed(strangers)}")
     book = gradebook.Book(to, roster)
+    others = [line for one in found.items() if (line := _graded_before(book, name, *one))]
+    if others:
+        raise GradeError(
+            "graded before from a file that is still there, and is another:\n  "
+            + "\n  ".join(others)
+            + "\nIf they are two students, rename one, or use another --to; if it is one, delete "
+            "the file that does not count"
+        )
     hidden = [to.resolve(), *{file.parent.resolve() for files in found.values() for file in files}]
     kernel.stopping.clear()
     pool = ThreadPoolExecutor(assignment.jobs)
@@ -149,7 +158,7 @@ def grade(assignment, paths, to, say=print, roster=()):
         if before:
             say(f"graded before, and not among these, {_listed(before)}")
         works = [
-            pool.submit(_work, assignment, both, student, files, to, hidden, key)
+            pool.submit(_work, assignment, both, book, student, files, hidden, key)
             for student, files in found.items()
         ]
         for place, student in enumerate(found, 1):
@@ -157,6 +166,7 @@ def grade(assignment, paths, to, say=print, roster=()):
             book.add_student(name, student, work.seconds)
             if work.nb is not None:
                 _save(book, assignment, student, work)
+            book.set_state(name, student, work.state)
             book.read(name, student)
             rows = book.rows[name, student]
             _write_feedback(book, name, student, rows)
@@ -175,6 +185,17 @@ def grade(assignment, paths, to, say=print, roster=()):
     if missing:
         say(f"nothing from {_listed(missing)}")
     return book
+
+
+def _graded_before(book, name, student, files):
+    """The file that a student was graded from, where that is elsewhere and another than these."""
+    before = Path(book.state(name, student).get("path", ""))
+    if before in map(collect.place, files) or not before.is_file():
+        return ""
+    with contextlib.suppress(OSError, ValueError):
+        if collect.content(before) in map(collect.content, files):
+            return ""
+    return f"{student}: {before}, and now {files[-1]}"
 
 
 def _listed(names):
@@ -214,16 +235,14 @@ def _pass_itself(assignment, both, to, hidden, say):
 class _Work(NamedTuple):
     """What came of a submission."""
 
-    key: str
-    file: str
-    place: int  # of the file that counts, among the student's
+    state: dict  # what ``Book.state`` is to have: of what, and from which file
     seconds: float  # when it was handed in
     assembled: object = None
     nb: object = None  # after its execution; None where it is as before
     spent: float = 0.0
 
 
-def _work(assignment, both, student, files, to, hidden, key):
+def _work(assignment, both, book, student, files, hidden, key):
     """Choose a student's file, assemble and run it, unless that is done; whatever it holds."""
     from nbformat import v4
 
@@ -236,21 +255,16 @@ def _work(assignment, both, student, files, to, hidden, key):
         told.update(file.name.encode("utf-8", "backslashreplace") + b"\0")
         with contextlib.suppress(OSError, ValueError):
             told.update(collect.content(file))
-    mine = told.hexdigest()
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-        state = to / "autograded" / student / name / "graded.json"
-        kept = json.loads(state.read_text(encoding="utf-8"))
-        if kept["key"] == mine:
-            seconds = collect.time_of(files[kept["place"]])  # it may have been unzipped again
-            return _Work(mine, kept["file"], kept["place"], seconds)
+    mine, kept = told.hexdigest(), book.state(name, student)
+    if kept.get("key") == mine:
+        path = files[kept["place"]]  # the folder may have another name
+        return _Work({**kept, "path": str(collect.place(path))}, collect.time_of(path))
     path, aside = files[-1], ()
     try:
         with _choosing:  # nbformat's warnings are caught for all threads
             path, nb, aside = collect.choose(files, name, both, lambda n: _label(both.solved, n))
     except Exception as error:  # whatever a file holds
         nb = assemble.refused(both.nb, f"{collect.unread(error)}, grade by hand")
-    file = str(path) + (f" (rather than {', '.join(aside)})" if aside else "")
-    seconds, done = collect.time_of(path), None
     try:
         done, _ = assignment.step(hidden).preprocess(nb, {})
     except Exception as error:  # one submission must not keep the others from being graded
@@ -263,7 +277,9 @@ def _work(assignment, both, student, files, to, hidden, key):
     if aside:
         text = f"Other files of yours do not count: {', '.join(aside)}."
         done.cells.insert(0, v4.new_markdown_cell(text, id=assemble.NOTES[1]))
-    return _Work(mine, file, files.index(path), seconds, nb, done, time.monotonic() - start)
+    state = {"key": mine, "place": files.index(path), "path": str(collect.place(path))}
+    state["aside"] = aside
+    return _Work(state, collect.time_of(path), nb, done, time.monotonic() - start)
 
 
 def _label(solved, submitted):
@@ -292,8 +308,6 @@ def _save(book, assignment, student, work):
     text = collect.spelt(notebooks.dumps(work.assembled))
     notebooks.write(book.to / "submitted" / student / name / f"{name}.ipynb", text)
     notebooks.write(folder / f"{name}.ipynb", collect.spelt(notebooks.dumps(nb)))
-    state = {"key": work.key, "file": work.file, "place": work.place}
-    notebooks.write(folder / "graded.json", json.dumps(state))
 
 
 def _write_feedback(book, name, student, rows):
@@ -394,7 +408,8 @@ def _parser():
         nargs="+",
         type=Path,
         metavar="SUBMISSION",
-        help="a notebook, called as its student; a folder of those; or one of students' folders",
+        help="a notebook, called as its student; a folder of those; one of students' folders; or a "
+        "ZIP file of either",
     )
     add("--to", type=Path, metavar="DIR", default=Path("grades"), help="default: grades")
     add("--roster", type=Path, metavar="FILE", help="a table: pattern of names, id, and more")

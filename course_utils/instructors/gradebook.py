@@ -111,6 +111,20 @@ class Book:
                 book.find_grade(cell, name, name, student).needs_manual_grade = False
             book.db.commit()
 
+    def state(self, name, student):
+        """What ``grade`` keeps of a graded submission; empty where there is none."""
+        try:
+            return json.loads(self._state(name, student).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    def set_state(self, name, student, state):
+        """Keep it: what is written last says that the submission is graded."""
+        notebooks.write(self._state(name, student), json.dumps(state))
+
+    def _state(self, name, student):
+        return self.to / "autograded" / student / name / "graded.json"
+
     def read(self, name, student=None):
         """Read a lesson's grades, of one student or of all, from the gradebook."""
         source = self.to / "source" / name / f"{name}.ipynb"
@@ -130,11 +144,9 @@ class Book:
                 self.read(name)
 
     def _rows(self, submission, name, student):
-        state = self.to / "autograded" / student / name / "graded.json"
-        try:
-            file = json.loads(state.read_text(encoding="utf-8"))["file"]
-        except (OSError, ValueError, KeyError):
-            file = ""
+        state = self.state(name, student)
+        file, aside = state.get("path", ""), state.get("aside", ())
+        file += f" (rather than {', '.join(aside)})" if aside else ""
         (notebook,) = submission.notebooks
         grades = {grade.name: grade for grade in notebook.grades}
         comments = {comment.name: comment.comment for comment in notebook.comments}

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -1277,6 +1278,81 @@ def test_a_cell_that_was_copied_with_its_id_is_no_warning(recwarn, capfd):
     recwarn.clear()
     collect.parse(json.dumps(nb).encode())
     assert not recwarn and capfd.readouterr() == ("", "")
+
+
+def zipped(path, **files):
+    """A ZIP file of these names and contents, whose files are of the year 2001."""
+    with zipfile.ZipFile(path, "w") as file:
+        for name, work in files.items():
+            entry = zipfile.ZipInfo(name, (2001, 9, 9, 12, 0, 0))
+            entry.external_attr = (0o120777 if name == "link.ipynb" else 0o100644) << 16
+            file.writestr(entry, work)
+    return path
+
+
+def test_a_zip_file_is_read_with_its_times(scores_without_kernel, course, tmp_path):
+    good = notebooks.dumps(answered(*GOOD))
+    names = [f"doejane_11_2_{FIRST}", f"Li\\{FIRST}", f"José/{FIRST}", "notes.csv"]
+    path = zipped(tmp_path / "handed-in.ZIP", **dict.fromkeys(names, good))
+    argv = ["1", str(path), "--to", str(tmp_path / "out"), "--no-sandbox"]
+    assert grade.main([*argv, "--due", "2001-09-08 12:00"], course) == 0
+    with open(tmp_path / "out" / "totals.csv", encoding="utf-8", newline="") as file:
+        rows = [(r["student"], r[NAME], r[f"{NAME}, days late"]) for r in csv.DictReader(file)]
+    assert rows == [("doejane_11", "9", "1"), ("José", "9", "1"), ("Li", "9", "1")]
+    for row in table_of(tmp_path / "out"):
+        assert notebooks.read(Path(row["file"])).cells, "an instructor can open it"
+
+
+def test_the_time_that_info_zip_keeps_has_a_zone():
+    entry = zipfile.ZipInfo("x", (2020, 1, 1, 0, 0, 0))
+    entry.extra = b"ux\x01\x00\x00UT\x05\x00\x03" + (10**9).to_bytes(4, "little")
+    assert collect._time_in(entry) == 1e9
+
+
+def test_a_zip_file_writes_nowhere_else_and_no_more_than_is_read(monkeypatch, tmp_path):
+    monkeypatch.setattr(collect, "LARGEST", 10**4)
+    path = tmp_path / "in" / "a.zip"
+    path.parent.mkdir()
+    outside = f"{tmp_path}/b.ipynb"
+    zipped(
+        path, **{"../a.ipynb": "a", outside: "b", "link.ipynb": "/etc", "big.ipynb": "x" * 10**6}
+    )
+    folder = collect.unzipped(path, tmp_path / "to")
+    found = {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
+    assert set(found) == {"a.ipynb", outside[1:], "link.ipynb", "big.ipynb"}
+    assert not found["link.ipynb"].is_symlink()
+    with pytest.raises(ValueError, match="the file is larger than"):
+        collect.content(found["big.ipynb"])
+    assert {file.name for file in tmp_path.iterdir()} == {"in", "to"}
+    monkeypatch.setattr(collect, "_LARGEST_CLASS", (10**4, 10))
+    with pytest.raises(ValueError, match="a.zip cannot be unzipped .it holds too much"):
+        collect.unzipped(path, tmp_path / "to")
+    path.write_bytes(b"PK")
+    with pytest.raises(ValueError, match="a.zip cannot be unzipped .File is not a zip file"):
+        collect.unzipped(path, tmp_path / "to")
+
+
+def test_a_student_of_another_section_who_is_called_the_same_takes_no_place(
+    scores_without_kernel, course, tmp_path, capsys
+):
+    works = {"a": answered(*GOOD), "b": answered("return 1")}
+    for section, work in works.items():
+        save(tmp_path, **{f"{section}/ann.ipynb": work, f"{section}/{section}.ipynb": work})
+    argv = ["1", "--to", str(tmp_path / "out"), "--no-sandbox"]
+    assert grade.main([*argv, str(tmp_path / "a")], course) == 0
+    before = bytes_of(tmp_path / "out")
+    assert grade.main([*argv, str(tmp_path / "b")], course) == 1
+    said = capsys.readouterr().err
+    assert f"ann: {tmp_path}/a/ann.ipynb, and now {tmp_path}/b/ann.ipynb" in said
+    assert bytes_of(tmp_path / "out") == before
+    shutil.copytree(tmp_path / "a", tmp_path / "copied")
+    assert grade.main([*argv, str(tmp_path / "copied")], course) == 0
+    assert "(as before)" in capsys.readouterr().out
+    assert {r["file"] for r in table_of(tmp_path / "out")} == {
+        f"{tmp_path}/copied/{name}.ipynb" for name in ("a", "ann")
+    }
+    shutil.rmtree(tmp_path / "copied")  # handed in once more, elsewhere
+    assert grade.main([*argv, str(tmp_path / "b")], course) == 0
 
 
 def test_a_name_does_not_steer_the_terminal(scores_without_kernel, course, tmp_path, capsys):
