@@ -245,6 +245,12 @@ def test_a_written_exercise_says_what_each_part_is_worth(name, exercise):
     assert len(answers) > 40, "last year's answer would be right again"
 
 
+@pytest.mark.parametrize("name, exercise", WRITTEN)
+def test_a_model_answer_is_what_the_task_asks_for(name, exercise):
+    for seed in MANY[:60]:
+        SETS[name].ANSWERS[exercise](drawn(name, seed)[exercise])
+
+
 # --- the notebooks --------------------------------------------------------------------------------
 
 

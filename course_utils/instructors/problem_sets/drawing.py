@@ -80,9 +80,23 @@ def drawn_until(make, least, tries=200):
     Raises:
         RuntimeError: if that does not happen.
     """
-    for _ in range(tries):
+
+    def telling_apart():
         found = make()
         found["slips"] = telling(found["right"], found["slips"])
-        if len(found["slips"]) >= least:
+        return found if len(found["slips"]) >= least else None
+
+    return well_posed(telling_apart, tries)
+
+
+def well_posed(make, tries=1000):
+    """What ``make`` draws as soon as it is not None, which says that these numbers do not do.
+
+    Raises:
+        RuntimeError: if that does not happen.
+    """
+    for _ in range(tries):
+        found = make()
+        if found is not None:
             return found
     raise RuntimeError("no well-posed numbers were drawn; please report this with the exercise")

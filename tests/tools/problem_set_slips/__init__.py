@@ -9,7 +9,9 @@ Each module has
   message that names it; None where the check says that it is wrong, but not why;
 - ``RIGHT``: for each function, what makes of its exercise an answer in NumPy alone, which has to
   pass: ``in_numpy``, or a function of the exercise that returns the answer cell's source;
-- ``CHECK_ALONE``: names of wrong answers that only the visible check can refuse.
+- ``CHECK_ALONE``: names of wrong answers that only the visible check can refuse;
+- ``ANSWERS``: for a written exercise, a function of it that works the answer out from the text of
+  its task alone, by other means, and asserts that the model answer says the same.
 
 A way to spoil a solution takes the answer cell's source and returns another, or None where the
 variant that was drawn does not allow it.

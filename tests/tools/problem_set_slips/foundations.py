@@ -3,9 +3,12 @@
 import re
 import textwrap
 
+import numpy as np
+
+from course_utils import dynamics
 from problem_set_slips import before, in_numpy, returned, solved_by, swap
 
-EXECUTED, MORE = (135, 309), (82, 0, 152, 208, 146, 156, 122)
+EXECUTED, MORE = (244, 339), (38, 93, 188, 10, 4)
 
 WRONG = {
     "F.1": {
@@ -150,3 +153,98 @@ RIGHT = {
 }
 
 CHECK_ALONE = {"no end", "products twice"}  # about 0 / 0 and calls
+
+
+def rows_of(task):
+    """The rows of numbers of a task's table."""
+    lines = re.findall(r"^\| [a-z][^|]*\|(.*)\|$", task, re.M)
+    return [np.array([float(x) for x in line.split("|")]) for line in lines]
+
+
+def errors_of(h, e, eta, steps):
+    """The errors of a run with these curvatures, step by step."""
+    path = [e]
+    for _ in range(steps):
+        path.append(path[-1] - eta * h * path[-1])
+    return np.array(path)
+
+
+def steps_to(part, costs):
+    return int(np.argmax(costs.sum(axis=1) <= part * costs[0].sum()))
+
+
+def holds(claim, h, e, eta, mean):
+    """Whether a claim about the run is true, by running it."""
+    path = errors_of(h, e, eta, 400)
+    costs = 0.5 * h * path**2
+    direction = re.search(r"direction (\d)", claim)
+    number = re.search(r"([\d.]+) (?:times as large|steps)", claim)
+    if "step size" in claim:
+        grown = np.abs(errors_of(h, e, float(number[1]) * eta, 200)[-1]).max() > 1
+        return grown == ("diverge" in claim)
+    if "After many" in claim:
+        return costs[-1, int(direction[1]) - 1] > 0.9 * costs[-1].sum()
+    if "At the start" in claim:
+        return int(direction[1]) - 1 == np.argmax(costs[0])
+    if "its sign" in claim:
+        return (path[1, 0] * path[0, 0] < 0) == ("changes" in claim)
+    if "Late in the run" in claim:
+        wanted = steps_to(0.1, costs[100:])
+        assert abs(float(number[1]) / wanted - 1) < 0.2 or float(number[1]) > 1.6 * wanted
+        return abs(float(number[1]) / wanted - 1) < 0.2
+    if "twice" in claim:
+        Phi = np.random.default_rng(0).normal(size=(7, 3))
+        steep = [
+            np.linalg.eigvalsh(P.T @ P / (len(P) if mean else 1))[-1]
+            for P in (Phi, np.vstack([Phi, Phi]))
+        ]
+        return np.isclose(steep[0] / steep[1], 1 if "the same" in claim else 0.5)
+    assert "targets" in claim
+    longer = 0.5 * h * errors_of(h, float(number[1]) * e, eta, 400) ** 2
+    return (steps_to(1e-3, longer) == steps_to(1e-3, costs)) == ("as many" in claim)
+
+
+def one_claim_is_false(exercise):
+    _, h, e = rows_of(exercise.task)
+    eta = float(re.search(r"\\eta = ([\d.]+)\$", exercise.task)[1])
+    mean = r"\frac{1}{2N}" in exercise.task
+    claims = dict(re.findall(r"^\*\*([A-D])\.\*\* (.*)", exercise.task, re.M))
+    assert len(claims) == 4
+    wrong = [letter for letter, claim in claims.items() if not holds(claim, h, e, eta, mean)]
+    assert exercise.answer.startswith(f"(a) {wrong[0]}. ") and len(wrong) == 1
+
+
+def the_table_says_so(exercise):
+    """By a fit of both unknowns to all four columns, and by trying each number of examples."""
+    counts, told = rows_of(exercise.task)
+    D = int(re.search(r"A lab fits (\d+) weights", exercise.task)[1])
+    has = int(re.search(r"Now the lab has (\d+) examples", exercise.task)[1])
+
+    def parts(N):  # what multiplies the squared weights, and the noise
+        return [dynamics.min_norm_risk(N, D, noise=t, norm_w=1 - t) for t in (0.0, 1.0)]
+
+    system = np.array([parts(N) for N in counts])
+    system[:, 1] += "new targets" in exercise.task
+    signal, noise = np.linalg.lstsq(system / told[:, None], np.ones(4), rcond=None)[0]
+    risk = lambda N: np.dot(parts(N), [signal, noise])
+    a, b, c = exercise.answer.split("\n\n")
+    found = re.search(r"\\tau\^2 = ([\d.]+)\$.*?\\rVert\^2 = ([\d.]+)\$.*?= ([\d.]+)\$,", b, re.S)
+    assert np.allclose([float(x) for x in found.groups()], [noise, signal, risk(has)], rtol=0.03)
+    assert ("no fit at all is better" in b) == (risk(has) > signal)
+    said = re.findall(r"from ([\d.]+) to ([\d.]+)[;:]", a)  # missing signal, noise
+    wanted = [np.multiply(parts(int(N)), [signal, noise]) for N in counts[:2]]
+    assert np.allclose(np.array(said, float), np.transpose(wanted), rtol=0.05)
+    if "left out" in exercise.task:
+        best = min(range(1, D - 1), key=risk)
+        told = re.search(r"approx (\d+)\$, with an error of ([\d.]+)\. ", c)
+        assert abs(int(told[1]) - best) <= 1 and np.isclose(float(told[2]), risk(best), rtol=0.03)
+        assert ("I would leave out none" in c) == (risk(has) < risk(best))
+    elif "further examples" in exercise.task:
+        enough = next(N for N in range(D + 2, 100 * D) if risk(N) <= risk(int(counts[0])) / 2)
+        assert abs(int(re.search(r"so (\d+) examples", c)[1]) - enough) <= 1
+    else:
+        l2 = float(re.search(r"= ([\d.]+)\$, and half", c)[1])
+        assert np.isclose(l2, noise * D / has / signal, rtol=0.05)
+
+
+ANSWERS = {"F.8": one_claim_is_false, "F.9": the_table_says_so}

@@ -1,4 +1,4 @@
-"""The problem set on notebooks 1 to 4: seven functions to write, in many variants.
+"""The problem set on notebooks 1 to 4: seven functions to write and two answers in words.
 
 Each exercise draws its numbers, the structure of its problem and its hidden tests. What the
 visible cells show and what the hidden tests use come from separate draws. Hidden tests have an
@@ -6,8 +6,10 @@ oracle of their own, in NumPy: another formula, a dense matrix or a refit, not t
 """
 
 from course_utils.instructors.problem_sets.foundations import (
+    claims,
     curvatures,
     error,
+    examples,
     fit,
     gradients,
     knob,
@@ -23,7 +25,9 @@ LESSONS = (
     "04_solving_with_curvature",
 )
 
+ORDER = (fit, step, units, error, curvatures, gradients, knob, claims, examples)
+
 
 def exercises(seed):
     """The exercises that ``seed``, bytes, draws, in order."""
-    return [part.make(seed) for part in (fit, step, units, error, curvatures, gradients, knob)]
+    return [part.make(seed) for part in ORDER]
