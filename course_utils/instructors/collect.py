@@ -4,6 +4,7 @@ Files come as they are named by hand, by nbgrader, or by Canvas, Moodle, Blackbo
 GitHub Classroom when they hand out a class's work.
 """
 
+import contextlib
 import csv
 import fnmatch
 import hashlib
@@ -112,7 +113,11 @@ def unzipped(path, to):
             if size > _LARGEST_CLASS[0] or len(entries) > _LARGEST_CLASS[1]:
                 raise ValueError("it holds too much for a class's work")
             for entry in entries:
-                parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+                name = entry.filename
+                if not entry.flag_bits & 0x800:  # Info-ZIP's are in UTF-8 without saying so
+                    with contextlib.suppress(UnicodeError):
+                        name = name.encode("cp437").decode()
+                parts = PurePosixPath(name.replace("\\", "/")).parts
                 target = folder.joinpath(*(part for part in parts if part not in ("/", "..")))
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with file.open(entry) as source:

@@ -116,6 +116,12 @@ def test_the_commands_for_instructors_do_what_they_say(tmp_path):
         rows = [(r["student"], r["exercise"], r["points"]) for r in csv.DictReader(file)]
     points, name = {"Ada": "3", "Bo": "0", "Cy": "0"}, sample.NAME.removesuffix(".ipynb")
     assert rows == [(s, f"1.{m}", points[s]) for s in points for m in (1, 2, 3)]
+    for table, column in (("totals", "student"), ("canvas", "Student")):
+        with open(folder / "grades" / f"{table}.csv", encoding="utf-8", newline="") as file:
+            rows = {row[column]: row[name] for row in csv.DictReader(file)}
+        assert rows.pop("Points Possible", "9") == "9"
+        assert rows == {"Ada": "9", "Bo": "0", "Cy": "0"}, table
+    assert "1 of 3 with all 3 points" in (folder / "grades" / f"class-{name}.html").read_text()
     with zipfile.ZipFile(folder / "give-back.zip") as give_back:
         assert {f"feedback/{s}/{name}/{name}.html" for s in points} <= set(give_back.namelist())
 
