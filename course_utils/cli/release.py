@@ -366,8 +366,8 @@ def _arguments():
     parser.add_argument(
         "--problem-set",
         metavar="NAME",
-        help="write a problem set for one class, foundations (on 01 to 04), in place of lessons; "
-        "needs --seed and --to",
+        help="write a problem set for one class in place of lessons: foundations (on 01 to 04), "
+        "optimization (05 to 12) or influence (13 to 20); needs --seed and --to",
     )
     parser.add_argument(
         "--seed",
@@ -380,7 +380,8 @@ def _arguments():
         "--solved",
         type=Path,
         metavar="DIR",
-        help="also write the problem set with its solutions and hidden tests, for you alone",
+        help="also write the problem set with its solutions, hidden tests, model answers and what "
+        "their points are for, for you alone",
     )
     return parser
 

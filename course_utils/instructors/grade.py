@@ -402,7 +402,7 @@ def _parser():
         "1 when nothing could be graded.",
     )
     add = parser.add_argument
-    add("number", metavar="NN", help="the notebook's number, such as 01; or foundations")
+    add("number", metavar="NN", help="the notebook's number, such as 01; or a problem set's name")
     add(
         "submissions",
         nargs="+",
