@@ -69,7 +69,9 @@ def fresh(code):
 def trees_of(module):
     """The syntax tree of a module, or those of a package's modules."""
     paths = (
-        [ROOM / f"{module}.py"] if (ROOM / f"{module}.py").exists() else ROOM.glob(f"{module}/*.py")
+        [ROOM / f"{module}.py"]
+        if (ROOM / f"{module}.py").exists()
+        else ROOM.glob(f"{module}/**/*.py")
     )
     return [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
 
@@ -162,6 +164,19 @@ def test_a_module_imports_only_the_rooms_it_may_enter(module):
 
 def test_every_module_has_its_arrows_written_down():
     assert set(MODULES) - TOOLS - {"__main__"} <= set(MAY_IMPORT)
+
+
+def test_commands_reach_the_instructors_room_only_when_they_are_told_to():
+    """By its name, when something is graded or a problem set is written."""
+    loaded = fresh(
+        "import pkgutil, sys, importlib\n"
+        "import course_utils.cli as cli\n"
+        "for module in pkgutil.iter_modules(cli.__path__):\n"
+        "    importlib.import_module(f'course_utils.cli.{module.name}')\n"
+        "print('\\n'.join(sys.modules))"
+    )
+    assert "course_utils.cli.release" in loaded.split()
+    assert "course_utils.instructors" not in loaded.split()
 
 
 # The job `paper` runs experiments of the engine's; other commands know of exercises alone.
