@@ -1,6 +1,7 @@
 """The instructor's guide names what the lessons have, and its hours are sums of their minutes."""
 
 import re
+from functools import cache
 from types import SimpleNamespace
 
 import notebook_rules as rules
@@ -18,8 +19,10 @@ CAPSTONE = (ROOT / "notebooks/capstone.md").read_text(encoding="utf-8")
 LESSONS = {int(path.name[:2]): rules.Lesson(path, ROOT) for path in notebooks.solved()}
 PLANS = ("Twelve weeks", "Six weeks")
 WORK_IN_A_LAB = 75  # of its 90
-LECTURE, LAB, READING, SET = 90, 90, 60, 180  # minutes
+LECTURE, LAB, READING = 90, 90, 60  # minutes
 PROJECT = 30  # hours
+HANDED_OUT = "handed out after the lab"
+SEEDS = [b"a seed for the guide %d" % k for k in range(4)]
 
 
 def section(title):
@@ -126,17 +129,29 @@ def lessons_of(week):
     return [int(n) for n in re.findall(r"\d+", week["lessons"])], alone
 
 
-def sets_in(text):
-    return re.findall(r"\*(\w+)\*", text)
-
-
 def sets_of(plan):
-    """Each problem set of a plan: the rows in which it is handed out and due."""
-    rows = weeks(plan)
-    given = {n: i for i, w in enumerate(rows) for n in sets_in(w["handed out after the lab"])}
-    due = {n: i for i, w in enumerate(rows) for n in sets_in(w["due"])}
+    """Each problem set of a plan: the rows where it is handed out and due, what is left out."""
+    given, due = {}, {}
+    for i, week in enumerate(weeks(plan)):
+        for name, out in re.findall(r"\*(\w+)\*((?: without [^*|]*)?)", week[HANDED_OUT]):
+            given[name] = i, set(re.findall(r"[A-Z]\.\d+", out))
+        for name in re.findall(r"\*(\w+)\*", week["due"]):
+            due[name] = i
     assert given.keys() == due.keys()
-    return {name: (given[name], due[name]) for name in given}
+    return {name: (given[name][0], due[name], given[name][1]) for name in given}
+
+
+@cache
+def exercises(name):
+    """The minutes of each exercise of a problem set, and the lessons that its task names."""
+    module, found = problem_sets.module_of(name), {}
+    for seed in SEEDS:
+        for one in module.exercises(seed):
+            named = re.findall(r"[Nn]otebook (\d+)|[Ss]ections? (\d+)\.\d", one.task)
+            minutes, lessons = found.setdefault(one.name, (one.minutes, set()))
+            assert minutes == one.minutes
+            lessons |= {int(a or b) for a, b in named}
+    return found
 
 
 def minutes_of(plan):
@@ -152,9 +167,10 @@ def minutes_of(plan):
             minutes += LECTURE + LAB + READING + core_minutes(LESSONS[number]) - WORK_IN_A_LAB
             minutes += 2 * sum(extras(LESSONS[number])[name] for name in asked)
         found.append(minutes)
-    for given, due in sets_of(plan).values():
+    for name, (given, due, out) in sets_of(plan).items():
+        spent = sum(m for one, (m, _) in exercises(name).items() if one not in out)
         for i in range(given + 1, due + 1):
-            found[i] += SET / (due - given)
+            found[i] += spent / (due - given)
     return found
 
 
@@ -166,16 +182,18 @@ def test_hours_are_sums_of_the_lessons_minutes(plan):
     (total,) = re.findall(r"Together (\d+) hours", section(plan))
     assert int(total) == round(sum(minutes) / 60)
     project = re.findall(r"; some (\d+) with the \[project\]", section(plan))
-    assert project in ([], [str(int(total) - SET // 60 + PROJECT)])
+    assert project in ([], [str(round(sum(minutes[:-1]) / 60) + PROJECT)])
 
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_a_set_is_handed_out_after_its_lessons_and_due_two_weeks_later(plan):
     taught = [set(lessons_of(week)[0]) for week in weeks(plan)]
-    for name, (given, due) in sets_of(plan).items():
-        covered = {int(lesson[:2]) for lesson in problem_sets.SETS[name].LESSONS}
+    for name, (given, due, out) in sets_of(plan).items():
+        covered = {int(lesson[:2]) for lesson in problem_sets.module_of(name).LESSONS}
         assert due == min(given + 2, len(taught) - 1)
         assert covered & taught[given] and not covered & set().union(*taught[given + 1 :])
+        never = covered - set().union(*taught)
+        assert out == {one for one, (_, lessons) in exercises(name).items() if lessons & never}
 
 
 def test_the_plans_hold_what_the_readme_says_and_no_lesson_is_forgotten():
@@ -233,6 +251,16 @@ def test_numbers_in_its_sentences_are_those_of_the_lessons():
     assert "ten to twenty minutes on two cores" in GUIDE
     assert "ten to twenty minutes on two cores" in README.replace("\n", " ")
     assert "some thirty hours are meant" in CAPSTONE.replace("\n", " ") and PROJECT == 30
+
+
+def test_what_it_says_of_the_problem_sets_is_what_is_drawn():
+    sums = []
+    for name in problem_sets.SETS:
+        drawn = problem_sets.module_of(name).exercises(SEEDS[0])
+        assert sum(bool(one.rubric) for one in drawn) == 2, name
+        sums.append(sum(one.points for one in drawn))
+    assert len(sums) == 3 and "with two answers in words each" in GUIDE
+    assert f"three problem sets of {min(sums)} to {max(sums)} points" in GUIDE
 
 
 def test_what_it_says_of_colab_is_what_is_tested_for_it():
