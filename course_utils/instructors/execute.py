@@ -22,7 +22,6 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
-    ClearHiddenTests,
     Execute,
     GetGrades,
     LimitOutput,
@@ -184,7 +183,7 @@ class ExecuteInSandbox(Execute):
         return self.execute_cell(cell, index, store_history=False)
 
     def _check(self, cell, told, index):
-        """Run the instructor's check, and leave in its cell what students may see of it."""
+        """Run the instructor's check, and leave in its cell what it showed, and why it failed."""
         seen, done = secrets.token_hex(16), secrets.token_hex(16)
         visible, hidden = assemble.split(cell.source)
         code = _CHECK.format(
@@ -197,8 +196,11 @@ class ExecuteInSandbox(Execute):
         ran = self._quietly(_APART.format(code=code), index)
         self.nb.cells[index] = cell
         printed = "".join(o.text for o in ran.outputs if o.output_type == "stream")
-        cell.outputs = _visible(ran.outputs, seen)
         why = self._why(told, ran, printed, seen, done)
+        for output in ran.outputs:
+            if output.output_type == "stream":
+                output.text = re.sub(rf"({seen}|{done})\n?", "", output.text)
+        cell.outputs = [o for o in ran.outputs if o.get("text", o.output_type != "error")]
         if why != PASSED:
             cell.outputs.append(_error(why))
         told["why"] = why
@@ -245,8 +247,18 @@ class ExecuteInSandbox(Execute):
         return f"printed more than {self.limits.output / sandbox.MIB:.3g} MB"
 
     def _finished(self, nb):
-        """The notebook with outputs that nobody's browser acts on: text and pictures."""
+        """What a person looks at: cells of the student's, and the text before each, as a task.
+
+        Nobody's browser acts on the outputs: they are text and pictures.
+        """
         nb.metadata.pop("widgets", None)
+        kept, task = [], []
+        for cell in nb.cells:
+            if "lesson" not in cell.metadata.get("course", {}):
+                kept, task = [*kept, *task, cell], []
+            elif cell.cell_type == "markdown":
+                task = [cell]
+        nb.cells = kept
         for cell in nb.cells:
             if cell.cell_type == "code":
                 cell.outputs = [_plain(output) for output in cell.outputs]
@@ -277,21 +289,6 @@ def _stopped(cell, seconds):
 
 def _error(why):
     return v4.new_output("error", ename=_REASON, evalue=why, traceback=[why])
-
-
-def _visible(outputs, seen):
-    """What a check showed before its hidden tests began, without tracebacks."""
-    kept = []
-    for output in outputs:
-        if output.output_type == "stream":
-            text, found, _ = output.text.partition(seen)
-            if text.strip():
-                kept.append(v4.new_output("stream", name=output.name, text=text))
-            if found:
-                break
-        elif output.output_type != "error":
-            kept.append(output)
-    return kept
 
 
 def _plain(output):
@@ -391,32 +388,25 @@ def _texts_of_exercises():
     return set().union(*(_texts(path.read_text(encoding="utf-8")) for path in paths))
 
 
-def _is_theirs(cell):
-    answers = "answers" in cell.metadata.get("course", {})
-    return answers or "nbgrader" in cell.metadata or cell.id in assemble.NOTES
-
-
-class OnlyTheirs(ClearHiddenTests):
-    """What a student gets back: answers, checks without hidden tests, why, and no outputs."""
+class OnlyTheirs(NbGraderPreprocessor):
+    """What a student gets back: answers without outputs, and what is said of each."""
 
     def preprocess(self, nb, resources):
-        known = reasons(nb)
-        nb.cells = [cell for cell in nb.cells if _is_theirs(cell)]
+        known, kept = reasons(nb), []
         for cell in nb.cells:
-            about, course = cell.metadata.get("nbgrader", {}), cell.metadata.get("course", {})
+            about = cell.metadata.get("nbgrader", {})
+            if about.get("solution") or "answers" in cell.metadata.get("course", {}):
+                kept.append(cell)
+            elif cell.id in assemble.NOTES:
+                kept.append(cell)
             comment = about.get("comment")
             if comment:
                 comment = known.get(about["grade_id"], {}).get(comment, comment)
                 about["comment"] = html.escape(comment, quote=False)
             if cell.cell_type == "code":
-                (why,) = known.get(course.get("checks"), {"": PASSED}).values()
-                cell.outputs = [] if why == PASSED else [_error(why)]
-        return super().preprocess(nb, resources)
-
-    def preprocess_cell(self, cell, resources, index):
-        if "checks" in cell.metadata.get("course", {}):
-            return super().preprocess_cell(cell, resources, index)
-        return cell, resources
+                cell.outputs = []
+        nb.cells = kept
+        return nb, resources
 
 
 AUTOGRADE = [ExecuteInSandbox, LimitOutput, SaveAutoGrades, SaveReasons]

@@ -16,6 +16,7 @@ from nbgrader.coursedir import CourseDirectory
 from course_utils.instructors import assemble, execute
 
 _SCRIPT = re.compile(r"<script\b.*?</script>|<link\b[^>]*>", re.S)
+_LIST = re.compile(r'<div id="toc">.*?</div>', re.S)  # of cells, with points that the table has
 _POLICY = (
     '<meta http-equiv="Content-Security-Policy" '
     "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
@@ -55,7 +56,7 @@ def page(nb, about, rows, told=""):
         f"<th>Points</th><th>of</th><th>Why</th></tr>\n{lines}</table>\n"
     )
     text = text.replace("<head>", f"<head>{_POLICY}{mark(told)}", 1)
-    return text.replace('<div id="toc">', f'{table}<div id="toc">', 1)
+    return _LIST.sub(lambda match: table, text, count=1)
 
 
 def _for_students(why, known):
