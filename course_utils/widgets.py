@@ -170,7 +170,11 @@ class Explorer(_Shown):
     @property
     def said(self) -> str:
         """The line of text under the figure, for the present values."""
-        return "" if self._says is None else str(self._says(**self.values))
+        return self._line(self.values)
+
+    def drawn(self, **values) -> tuple[bytes, str]:
+        """The picture and the line of text that readers meet when they set ``values``."""
+        return self._picture(values, quick=True), self._line(values)
 
     def settle(self) -> None:
         """Draw now what a control has asked for, if anything."""
@@ -182,9 +186,7 @@ class Explorer(_Shown):
                 self._tell(f"{type(error).__name__}: {error}")
 
     def _redraw(self, quick: bool) -> None:
-        figure = plotting.draw(self._drawing, figsize=self._figsize, **self.values)
-        said = self.said
-        self.picture = plotting.png(figure, quick=quick)
+        self.picture, said = self._picture(self.values, quick), self.said
         width, height = (round(inches * plotting.SHOWN) for inches in self._figsize)
         self.image.value = (  # decoded at once, or the page would be white for a moment
             f'<img src="data:image/png;base64,{base64.b64encode(self.picture).decode()}" '
@@ -192,6 +194,13 @@ class Explorer(_Shown):
             'style="max-width: 100%; height: auto">'
         )
         self._tell(said)
+
+    def _picture(self, values: dict, quick: bool) -> bytes:
+        figure = plotting.draw(self._drawing, figsize=self._figsize, **values)
+        return plotting.png(figure, quick=quick)
+
+    def _line(self, values: dict) -> str:
+        return "" if self._says is None else str(self._says(**values))
 
     def _tell(self, words: str) -> None:
         self.text.value = (

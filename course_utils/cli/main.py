@@ -17,6 +17,7 @@ usage: python3 -m course_utils JOB [options]          in a clone of the course
   release  write the students' copies of the notebooks, or a problem set
   grade    grade what students handed in: points and a page of feedback for each
   paper    run the lessons' experiments at the sizes of their papers, on a machine with a GPU
+  site     build the course as web pages, with sliders that need no kernel
   stamp    put the repository's address into badges and first cells
 
 The first call makes the environment .venv, and later calls use it; an activated environment that
@@ -51,6 +52,7 @@ JOBS = {
     "release": {"lab", "test"},
     "grade": {"lab", "test"},
     "paper": {"lab"},
+    "site": {"lab", "site"},
     "stamp": {"lab"},
 }
 # pytest's options that parallel workers would contradict
@@ -102,7 +104,8 @@ def _dispatch(argv):
 
 
 def _module(job):
-    return f"course_utils.{'instructors' if job == 'grade' else 'cli'}.{job}"
+    homes = {"grade": "instructors.grade", "site": "site.build"}
+    return f"course_utils.{homes.get(job, f'cli.{job}')}"
 
 
 def _take(argv, option):

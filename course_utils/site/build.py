@@ -1,0 +1,140 @@
+"""Build the course as a static site, from the notebooks and the outputs stored in them."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+
+from course_utils.cli import notebooks
+from course_utils.cli.setup_venv import ROOT
+from course_utils.site import lessons, links, pages
+
+HERE = Path(__file__).parent
+
+
+class SiteError(Exception):
+    """The site cannot be built; the text says why."""
+
+
+def write_source(root, source, static, address, drawn=None, pdf=False):
+    """Write what Sphinx reads into ``source``, and the pictures of pages into ``static``."""
+    paths = notebooks.solved(root)
+    for path in paths:
+        told = (drawn or {}).get(path.name[:2])
+        nb = lessons.page(path, address, told, pdf)
+        (source / path.name).write_text(notebooks.dumps(nb), encoding="utf-8")
+    repository = pages.repository_pages(root, address)
+    text, pictures = pages.front(paths, address, root, repository)
+    written = {
+        "index.md": text,
+        **repository,
+        **pages.readme_pages(root, address),
+        "terms.md": pages.terms(paths),
+        "letters.md": pages.letters(paths),
+        **pages.api_pages(),
+    }
+    for name, page in written.items():
+        (source / name).write_text(page, encoding="utf-8")
+    (static / "front").mkdir(parents=True)
+    for name, png in pictures.items():
+        (static / "front" / name).write_bytes(png)
+
+
+def copy_mathjax(static):
+    """Copy what the pages need of MathJax, from the package in the environment."""
+    distribution = metadata.distribution("sphinx-mathjax-offline")
+    (first,) = (p for p in distribution.files if p.name == "tex-chtml.js")
+    home = Path(first.locate()).parent
+    wanted = ["tex-chtml.js", "ui/lazy.js", "output/chtml/fonts/woff-v2"]
+    for name in wanted:
+        to = static / "mathjax" / name
+        to.parent.mkdir(parents=True, exist_ok=True)
+        copier = shutil.copytree if (home / name).is_dir() else shutil.copyfile
+        copier(home / name, to)
+
+
+def run_sphinx(source, static, out):
+    """Call Sphinx; a warning is an error.
+
+    Raises:
+        SiteError: with what Sphinx says.
+    """
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "-j", "2"]
+    command += ["-c", str(HERE / "source"), "-d", str(source.parent / "doctrees")]
+    command += ["-D", f"html_static_path={static},{HERE / 'static'}", str(source), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        lines = [
+            line.replace(f"{source}/", "") for line in done.stderr.splitlines() if line.strip()
+        ]
+        raise SiteError("Sphinx is not content:\n" + "\n".join(lines))
+
+
+def build(out, root=ROOT, *, pdf=False, still=False):
+    """Build the site of the clone ``root`` in the folder ``out``, whose content it replaces.
+
+    Args:
+        out: the folder.
+        root: the clone.
+        pdf: whether each lesson is printed too; needs playwright and Chromium.
+        still: whether sliders are left out, and with them every execution.
+
+    Raises:
+        SiteError: if Sphinx warns, or a link of a page leads nowhere.
+        pages.PageError: if a page cannot be written.
+    """
+    address = lessons.address(root)
+    with tempfile.TemporaryDirectory(prefix="course-site-") as folder:
+        source, static, fresh = (Path(folder) / name for name in ("pages", "static", "html"))
+        for part in (source, static):
+            part.mkdir()
+        write_source(root, source, static, address, pdf=pdf)
+        copy_mathjax(static)
+        run_sphinx(source, static, fresh)
+        shutil.copytree(root / "notebooks" / "student", fresh / "downloads")
+        found = links.problems(fresh)
+        if found:
+            raise SiteError("Links that lead nowhere:\n  " + "\n  ".join(found))
+        (fresh / ".nojekyll").touch()  # GitHub would leave out folders that begin with _
+        _replace(fresh, out)
+
+
+def _replace(fresh, out):
+    """Put the folder ``fresh`` in the place of ``out``."""
+    if out.exists():
+        if any(out.iterdir()) and not (out / "objects.inv").exists():
+            raise SiteError(f"{out} holds something else than a site; name an empty folder")
+        shutil.rmtree(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(str(fresh), str(out))
+
+
+def main(argv):
+    """``site [--to FOLDER] [--still] [--pdf]``; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m course_utils site", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--to", type=Path, default=ROOT / "build" / "site", metavar="FOLDER")
+    parser.add_argument(
+        "--still", action="store_true", help="leave the sliders out: no notebook is executed"
+    )
+    parser.add_argument(
+        "--pdf", action="store_true", help="print each lesson too; needs playwright and Chromium"
+    )
+    args = parser.parse_args(argv)
+    start = time.monotonic()
+    try:
+        build(args.to, pdf=args.pdf, still=args.still)
+    except (SiteError, pages.PageError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{args.to / 'index.html'} ({time.monotonic() - start:.0f} s)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

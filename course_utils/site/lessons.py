@@ -1,0 +1,165 @@
+"""A lesson as a page: its solved notebook, made ready for Sphinx."""
+
+import copy
+import html
+import json
+import re
+from urllib.parse import quote
+
+from course_utils.cli import links, notebooks, stamp
+from course_utils.site import ledger
+
+_HEADER = re.compile(r"^\*Exercises without answers:.*\*$", re.MULTILINE)
+_SECTION = re.compile(r"^#+ +(.*)$", re.MULTILINE)
+_MARKER = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.MULTILINE)
+_HIDDEN_TESTS = re.compile(r"^ *### BEGIN HIDDEN TESTS$.*?^ *### END HIDDEN TESTS$\n?", re.M | re.S)
+_EXPLORER = re.compile(r"Explorer\((.*?)\)(?:: (.*))?", re.DOTALL)
+_PREDICTION = re.compile(r"Your prediction, (.*): (.*)")
+# What README.md says in a section has a page of its own here
+README_PAGES = {"contents": "lessons.md", "start": "start.md", "for-instructors": "teach.md"}
+
+
+def title(nb):
+    """The heading of a notebook."""
+    return next(cell.source for cell in nb.cells if cell.cell_type == "markdown").split("\n")[0][2:]
+
+
+def is_explorer(cell):
+    """Whether a cell shows an Explorer."""
+    return cell.cell_type == "code" and "widgets.Explorer(" in cell.source
+
+
+def sections(nb):
+    """For each cell's id, the heading under which the cell stands, without its #."""
+    found, heading = {}, ""
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            headings = _SECTION.findall(links.prose(cell.source)) and _SECTION.findall(cell.source)
+            found[cell.id] = headings[0] if headings else heading
+            heading = headings[-1] if headings else heading
+        else:
+            found[cell.id] = heading
+    return found
+
+
+def moved_links(text):
+    """``text`` of a page in ``notebooks/``, with its links as they are on the site."""
+
+    def rewrite(target):
+        path, _, fragment = target.partition("#")
+        if path == "../README.md":
+            return README_PAGES.get(fragment, "index.md")
+        if path.startswith("student/"):
+            return "downloads/" + path[len("student/") :]
+        if path.startswith("../notebooks/"):
+            path = path[len("../notebooks/") :]
+        return path + ("#" + fragment if fragment else "")
+
+    return links.moved(text, rewrite)
+
+
+def launch(name, address, pdf):
+    """The line of links under a lesson's title: HTML."""
+    student, solved = f"notebooks/student/{name}", f"notebooks/{name}"
+    binder = f"https://mybinder.org/v2/gh/{address.slug}/{address.ref}?labpath={quote(student, '')}"
+    shown = [
+        ("Exercises in Colab", address.colab(student)),
+        ("Exercises in Binder", binder),
+        ("Download the exercises", f"downloads/{name}"),
+        ("Solved, in Colab", address.colab(solved)),
+    ]
+    if pdf:
+        shown.append(("PDF", f"downloads/{name.removesuffix('.ipynb')}.pdf"))
+    items = "".join(f'<li><a href="{html.escape(to)}">{words}</a></li>' for words, to in shown)
+    return f'<nav class="launch" aria-label="Work on this lesson"><ul>{items}</ul></nav>\n'
+
+
+def page(path, address, drawn=None, pdf=False):
+    """The notebook in ``path`` as Sphinx is to read it.
+
+    Args:
+        path: a solved notebook.
+        address: of the repository, for the links that open the lesson elsewhere.
+        drawn: what ``frames.read`` says of the lesson's Explorers; without it the stored pictures
+            stand alone.
+        pdf: whether the lesson will have one to link.
+    """
+    nb = copy.deepcopy(notebooks.read(path))
+    nb.metadata.language_info.pygments_lexer = "ipython3"
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            _text(cell, launch(path.name, address, pdf))
+        else:
+            _code(cell, path.name[:2], (drawn or {}).get(cell.id))
+    return nb
+
+
+def _text(cell, launched):
+    text = ledger.without_marks(cell.source)
+    text = _HEADER.sub(lambda _: launched, text)
+    text = moved_links(text)
+    if cell.metadata.get("nbgrader", {}).get("solution") and not text.startswith("<details>"):
+        text = f"<details><summary>A model answer</summary>\n\n{text}\n</details>"
+    cell.source = f'<span id="cell-{cell.id}"></span>\n\n{text}'
+
+
+def _code(cell, number, drawn):
+    tags, prompts = [], {}
+    about = cell.metadata.get("nbgrader", {})
+    if about.get("solution"):
+        tags, prompts = ["hide-input"], {"code_prompt_show": "Show a solution"}
+    elif notebooks.is_folded(cell) or cell.id == "bootstrap":
+        tags, prompts = ["hide-input"], {"code_prompt_show": "Show the code"}
+    if prompts:
+        prompts["code_prompt_hide"] = prompts["code_prompt_show"].replace("Show", "Hide")
+    cell.source = _MARKER.sub("", _HIDDEN_TESTS.sub("", cell.source)).rstrip("\n")
+    alts, outputs = [], []
+    for output in cell.outputs:
+        data = output.get("data", {})
+        text = data.get("text/plain", "")
+        predicted = _PREDICTION.fullmatch(text)
+        if "image/png" in data:
+            alts.append(output.metadata["image/png"]["alt"])
+            explored = _EXPLORER.fullmatch(text)
+            outputs.append(output)
+            if explored and is_explorer(cell):
+                outputs.append(_html(_explorer(cell.id, number, explored[2] or "", drawn)))
+            continue
+        if predicted:
+            output = _html(_prediction(*predicted.groups()))
+        outputs.append(output)
+    cell.outputs = outputs
+    cell.metadata.clear()
+    cell.metadata.update({"tags": tags, "alts": alts, "cell_id": cell.id, "mystnb": prompts})
+
+
+def _html(text):
+    import nbformat
+
+    return nbformat.v4.new_output("display_data", {"text/html": text, "text/plain": ""})
+
+
+def _prediction(about, choices):
+    buttons = "".join(f"<li>{html.escape(choice)}</li>" for choice in choices.split(" / "))
+    return (
+        f'<div class="prediction"><p>Your prediction, {html.escape(about)}:</p>'
+        f"<ul>{buttons}</ul></div>"
+    )
+
+
+def _explorer(cell, number, said, drawn):
+    told = f'<p class="said">{html.escape(said)}</p>' if said else ""
+    if not drawn:
+        return f'<div class="explorer still">{told}</div>'
+    # no "</script>" can end the block before its time
+    data = json.dumps(drawn, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    folder = f"_static/frames/{number}/{cell}/"
+    return (
+        f'<div class="explorer" data-folder="{folder}">{told}'
+        f'<script type="application/json">{data}</script></div>'
+    )
+
+
+def address(root):
+    """The repository's address, as badges name it."""
+    return stamp.present(root)

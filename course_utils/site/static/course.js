@@ -1,0 +1,165 @@
+// The sliders of a page: pictures drawn beforehand, one for each position.
+"use strict";
+
+(() => {
+  // Folds are open on paper.
+  const opened = [];
+  window.addEventListener("beforeprint", () => {
+    for (const fold of document.querySelectorAll("details:not([open])")) {
+      fold.open = true;
+      opened.push(fold);
+    }
+  });
+  window.addEventListener("afterprint", () => {
+    for (const fold of opened.splice(0)) fold.open = false;
+  });
+
+  // A link to something inside a fold opens it.
+  const reveal = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) {
+      fold.open = true;
+    }
+  };
+  window.addEventListener("hashchange", reveal);
+  reveal();
+
+  const element = (kind, about = {}, ...children) => {
+    const made = Object.assign(document.createElement(kind), about);
+    made.append(...children);
+    return made;
+  };
+
+  let made = 0;
+
+  function build(box) {
+    const told = JSON.parse(box.querySelector("script").textContent);
+    const image = box.closest(".cell_output").querySelector("img");
+    const folder = box.dataset.folder;
+    const name = `explorer-${made++}`;
+    const at = told.controls.map((control) => control.start);
+    const moves = []; // of each control: show where it stands
+    const pictures = new Map();
+    let shown = 0; // counts the wishes, so that a picture that comes late is dropped
+
+    // The stored picture keeps its place until the first frame is there.
+    const canvas = element("canvas", { width: told.pixels[0], height: told.pixels[1] });
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", told.alt);
+    canvas.style.width = `${told.width}px`;
+    const pen = canvas.getContext("2d");
+    const line = box.querySelector(".said") ?? element("p", { className: "said" });
+    line.setAttribute("role", "status");
+    line.setAttribute("aria-live", "polite");
+
+    const picture = (file) => {
+      if (!pictures.has(file)) {
+        const loaded = new Image();
+        loaded.src = `${folder}${file}.webp`;
+        pictures.set(file, loaded.decode().then(() => loaded));
+        pictures.get(file).catch(() => pictures.delete(file)); // it may be asked for again
+      }
+      return pictures.get(file);
+    };
+
+    async function show() {
+      const wish = ++shown;
+      const [number, said] = told.frames[at.join(",")];
+      line.textContent = said;
+      let parts;
+      try {
+        parts = await Promise.all([picture("base"), picture(number)]);
+      } catch {
+        if (wish === shown) line.textContent = "This picture could not be loaded.";
+        return;
+      }
+      if (wish !== shown) return;
+      for (const part of parts) pen.drawImage(part, 0, 0);
+      if (!canvas.isConnected) (image.closest("a") ?? image).replaceWith(canvas);
+      canvas.dataset.frame = number;
+    }
+
+    function set(which, position) {
+      if (told.oneByOne && told.controls[which].kind === "slider") {
+        told.controls.forEach((control, other) => {
+          if (other !== which && control.kind === "slider") at[other] = control.start;
+        });
+      }
+      at[which] = position;
+      for (const move of moves) move();
+      show();
+    }
+
+    const controls = told.controls.map((control, which) => {
+      if (control.kind === "choice") {
+        const buttons = control.shown.map((text, position) => {
+          const button = element("input", { type: "radio", name: `${name}-${which}` });
+          button.checked = position === control.start;
+          button.addEventListener("change", () => set(which, position));
+          return element("label", {}, button, ` ${text}`);
+        });
+        moves.push(() => {});
+        const legend = element("legend", { textContent: control.label });
+        return element("fieldset", {}, legend, ...buttons);
+      }
+      const id = `${name}-${which}`;
+      const input = element("input", { id, type: "range", min: 0, step: 1 });
+      input.max = control.shown.length - 1;
+      input.value = control.start;
+      const output = element("output", {});
+      output.setAttribute("for", id);
+      moves.push(() => {
+        input.value = at[which];
+        output.textContent = control.shown[at[which]];
+        input.setAttribute("aria-valuetext", control.shown[at[which]]);
+      });
+      moves[which]();
+      input.addEventListener("input", () => set(which, Number(input.value)));
+      return element(
+        "div",
+        { className: "slider" },
+        element("label", { htmlFor: id, textContent: control.label }),
+        input,
+        output,
+      );
+    });
+
+    const kept = told.controls.filter((c) => c.kind === "slider" && c.shown.length < c.of);
+    const notes = [];
+    if (kept.length) {
+      const counts = kept.map((control) => `${control.shown.length} of ${control.of}`);
+      notes.push(`Drawn here: ${counts.join(", ")} positions; a notebook has all.`);
+    }
+    if (told.oneByOne) notes.push("One slider moves at a time; the others go back to their start.");
+    if (notes.length) controls.push(element("p", { className: "note", textContent: notes.join(" ") }));
+    const panel = element("div", { className: "controls" }, ...controls);
+    panel.setAttribute("role", "group");
+    panel.setAttribute("aria-label", "Controls of the figure");
+    image.closest(".output, .cell_output").before(panel);
+    box.append(line);
+
+    // All frames come once the figure is in view and the page has nothing else to do.
+    show();
+    const waiting = Object.values(told.frames).map(([number]) => number);
+    const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+    const fetchNext = () => {
+      const number = waiting.shift();
+      if (number === undefined) return;
+      picture(number).catch(() => {}).finally(() => idle(fetchNext));
+    };
+    idle(fetchNext);
+  }
+
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting) {
+          watcher.unobserve(entry.target);
+          build(entry.target);
+        }
+      }
+    },
+    { rootMargin: "400px" },
+  );
+  for (const box of document.querySelectorAll(".explorer[data-folder]")) watcher.observe(box);
+})();
