@@ -10,7 +10,7 @@ from importlib import metadata
 
 import pytest
 
-from course_utils.cli import compare, compilation_cache
+from course_utils.cli import compare, compilation_cache, explorers
 from course_utils.cli.setup_venv import ROOT
 
 # Before anything imports JAX, and for every process that a test starts.
@@ -53,7 +53,11 @@ def pytest_configure(config):
         yield from collect_cells(self)
         count = sum("widgets.Explorer(" in cell.source for cell in self.nb.cells)
         if count:
-            cell = _cell(MOVE_EXPLORERS, f"{count} explorers follow their controls\n")
+            source = MOVE_EXPLORERS
+            if os.environ.get("COURSE_FRAMES"):  # the site's build then need not run notebooks
+                folder = explorers.folder_of_frames(self.path, ROOT)
+                source += "\n" + explorers.cell_for_frames(self.nb, folder).source
+            cell = _cell(source, f"{count} explorers follow their controls\n")
             item = dict(
                 cell_num=len(self.nb.cells), cell=cell, options=defaultdict(bool, check=True)
             )

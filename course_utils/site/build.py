@@ -1,17 +1,20 @@
 """Build the course as a static site, from the notebooks and the outputs stored in them."""
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
-from course_utils.cli import notebooks
+from course_utils.cli import compilation_cache, notebooks
+from course_utils.cli.explorers import cells_of, folder_of_frames, read_frames
 from course_utils.cli.setup_venv import ROOT
-from course_utils.site import lessons, links, pages
+from course_utils.site import ledger, lessons, links, pages
 
 HERE = Path(__file__).parent
 
@@ -20,12 +23,42 @@ class SiteError(Exception):
     """The site cannot be built; the text says why."""
 
 
-def write_source(root, source, static, address, drawn=None, pdf=False):
+def draw_frames(root, report=print):
+    """Draw the frames that no run of a notebook has left: two notebooks are run at a time.
+
+    Raises:
+        SiteError: if a notebook cannot be run.
+    """
+    missing = [
+        path
+        for path in notebooks.solved(root)
+        if cells_of(notebooks.read(path)) and read_frames(path, root) is None
+    ]
+    if not missing:
+        return
+    report(f"Drawing what sliders show, in {len(missing)} lessons; later builds find it done.")
+    env = dict(os.environ, **compilation_cache.settings(root))
+
+    def draw(path):
+        command = [sys.executable, "-m", "course_utils.site.frames", str(path), str(root)]
+        return subprocess.run(command, env=env, capture_output=True, text=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        for path, done in zip(missing, pool.map(draw, missing)):
+            if done.returncode:
+                raise SiteError(f"{path.name}: {done.stderr.strip()[-2000:]}")
+            report(f"  {path.name}: {done.stdout.strip()}")
+
+
+def write_source(root, source, static, address, *, pdf=False, still=False):
     """Write what Sphinx reads into ``source``, and the pictures of pages into ``static``."""
     paths = notebooks.solved(root)
     for path in paths:
-        told = (drawn or {}).get(path.name[:2])
-        nb = lessons.page(path, address, told, pdf)
+        drawn = None if still else read_frames(path, root)
+        for cell in drawn or ():
+            kept = folder_of_frames(path, root) / cell
+            shutil.copytree(kept, static / "frames" / path.name[:2] / cell)
+        nb = lessons.page(path, address, drawn, pdf)
         (source / path.name).write_text(notebooks.dumps(nb), encoding="utf-8")
     repository = pages.repository_pages(root, address)
     text, pictures = pages.front(paths, address, root, repository)
@@ -35,6 +68,9 @@ def write_source(root, source, static, address, drawn=None, pdf=False):
         **pages.readme_pages(root, address),
         "terms.md": pages.terms(paths),
         "letters.md": pages.letters(paths),
+        "ledger.md": ledger.page(
+            paths, lessons.moved_links, pages.table(repository["reproduced.md"])
+        ),
         **pages.api_pages(),
     }
     for name, page in written.items():
@@ -88,11 +124,13 @@ def build(out, root=ROOT, *, pdf=False, still=False):
         pages.PageError: if a page cannot be written.
     """
     address = lessons.address(root)
+    if not still:
+        draw_frames(root)
     with tempfile.TemporaryDirectory(prefix="course-site-") as folder:
         source, static, fresh = (Path(folder) / name for name in ("pages", "static", "html"))
         for part in (source, static):
             part.mkdir()
-        write_source(root, source, static, address, pdf=pdf)
+        write_source(root, source, static, address, pdf=pdf, still=still)
         copy_mathjax(static)
         run_sphinx(source, static, fresh)
         shutil.copytree(root / "notebooks" / "student", fresh / "downloads")

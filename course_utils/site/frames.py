@@ -1,12 +1,9 @@
-"""The pictures that the sliders of a page show: drawn where a notebook has just run, and kept.
+"""The pictures that the sliders of a page show, drawn where a notebook has just run.
 
 A page has no kernel, so an Explorer's pictures are drawn beforehand, at no more positions than a
 page can carry. For each Explorer there is one base picture, with the commonest colour of each
 pixel, and for each position the pixels that differ from it; both are WebP without loss, so that a
 browser which paints one on the other shows what the live Explorer shows, pixel by pixel.
-
-They are kept in ``.cache/frames/NN-FINGERPRINT``, the fingerprint being that of the notebook's code
-and of this package's version: another code, another folder.
 """
 
 import io
@@ -16,38 +13,29 @@ import math
 import os
 import secrets
 import shutil
+import sys
+import time
 from pathlib import Path
+
+from course_utils.cli.explorers import cell_for_frames, folder_of_frames
 
 MOST = 60  # positions of one Explorer
 BUDGET = 1_400_000  # bytes of all frames of a lesson
 _GRID_OF = 2  # sliders that move together; more of them move one at a time
-_CODE = '__import__("course_utils.site.frames", fromlist=["draw"]).draw(Out, {cells!r}, {folder!r})'
 
 
-def cells_of(nb):
-    """The ids of the cells that show an Explorer, in order."""
-    return [c.id for c in nb.cells if c.cell_type == "code" and "widgets.Explorer(" in c.source]
+def run(path, root):
+    """Run the notebook in ``path`` for the sake of its frames; nothing else is stored.
 
-
-def folder_of(path, root):
-    """Where the frames of the notebook in ``path`` are kept."""
+    Raises:
+        course_utils.cli.run.RunError: if a cell raises.
+    """
     from course_utils.cli import notebooks
+    from course_utils.cli.run import execute
 
     nb = notebooks.read(path)
-    return root / ".cache" / "frames" / f"{path.name[:2]}-{notebooks.code_hash(nb)}"
-
-
-def code(nb, folder):
-    """A line of Python that draws and keeps all frames, for the kernel that has run ``nb``."""
-    return _CODE.format(cells=cells_of(nb), folder=str(folder))
-
-
-def read(path, root):
-    """What is kept of a notebook's Explorers: cell id to what a page needs; None if nothing is."""
-    try:
-        return json.loads((folder_of(path, root) / "frames.json").read_text(encoding="utf-8"))
-    except OSError:
-        return None
+    nb.cells.append(cell_for_frames(nb, folder_of_frames(path, root)))
+    execute(nb, path.parent)
 
 
 # In the notebook's kernel
@@ -71,7 +59,9 @@ def draw(out, cells, folder):
         raise ValueError(f"{len(cells)} cells show an Explorer, but the kernel has {len(found)}")
     drawn = {cell: _Frames(explorer) for cell, explorer in zip(cells, found)}
     while sum(frames.bytes for frames in drawn.values()) > BUDGET:
-        max(drawn.values(), key=lambda frames: frames.bytes).thin()
+        largest = max(drawn, key=lambda cell: drawn[cell].bytes)
+        if not drawn[largest].thin():
+            raise ValueError(f"the pictures of {largest} are too large for a page: {BUDGET} bytes")
     folder = Path(folder)
     draft = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}")
     draft.mkdir(parents=True)
@@ -182,13 +172,14 @@ class _Frames:
         return len(self.base) + sum(len(self.packed[position]) for position in self.all)
 
     def thin(self):
-        """Leave out a fifth of the positions of the slider that has most."""
-        longest = max((c for c in self.controls if c.is_slider), key=lambda c: len(c.kept))
-        count = len(longest.kept)
-        longest.thin(min(count - 1, count * 4 // 5))
-        if len(longest.kept) == count:
-            raise ValueError(f"{self.explorer!r}: its frames are too large for a page")
+        """Leave out a fifth of the positions of the longest slider; return whether that is done."""
+        sliders = [control for control in self.controls if control.is_slider]
+        longest = max(sliders, key=lambda control: len(control.kept), default=None)
+        if longest is None or len(longest.kept) <= 3:
+            return False
+        longest.thin(min(len(longest.kept) - 1, len(longest.kept) * 4 // 5))
         self.all = positions(self.controls, self.one_by_one)
+        return True
 
     @property
     def told(self):
@@ -253,7 +244,7 @@ def difference(picture, base):
     """``picture`` with an alpha channel that hides each pixel which ``base`` has, too."""
     import numpy as np
 
-    seen = (picture != base).any(axis=-1)
+    seen = _coded(picture) != _coded(base)
     alpha = np.where(seen, 255, 0).astype(np.uint8)
     return np.dstack([picture * seen[..., None], alpha]).astype(np.uint8)
 
@@ -264,3 +255,9 @@ def _webp(pixels):
     packed = io.BytesIO()
     Image.fromarray(pixels).save(packed, format="webp", lossless=True, quality=30, method=3)
     return packed.getvalue()
+
+
+if __name__ == "__main__":
+    begun, notebook = time.monotonic(), Path(sys.argv[1])
+    run(notebook, Path(sys.argv[2]))
+    print(f"{time.monotonic() - begun:.0f} s")

@@ -1,15 +1,60 @@
-"""The ledger: which claim of a lesson is held by which cell.
+"""The page of the ledger: each claim of the course beside what would fail if it were false."""
 
-A claim is a sentence of a Markdown cell that ends in a mark, an HTML comment that no reader sees:
-``<!-- holds: CELL -->``, with the ids of one cell or several whose ``assert``, comparison or stored
-output would fail or differ if the claim were false.
-"""
+from course_utils.cli import claims, notebooks
+from course_utils.site import lessons
 
-import re
-
-_MARK = re.compile(r"\s*<!--\s*holds:\s*(.*?)\s*-->")
+_LINES = 12  # of an assertion or an output that are shown
 
 
-def without_marks(text):
-    """``text`` as it reads to a student."""
-    return _MARK.sub("", text)
+def page(paths, moved, reproduced):
+    """The ledger as Markdown.
+
+    Args:
+        paths: the solved notebooks.
+        moved: rewrites the links of a text of ``notebooks/``.
+        reproduced: the Markdown table of papers' numbers beside ours, its links as on the site.
+
+    Raises:
+        ValueError: if a mark is wrong.
+    """
+    parts, count = [], 0
+    for path in paths:
+        nb = notebooks.read(path)
+        marked = claims.claims(nb)
+        if not marked:
+            continue
+        wrong = claims.problems(nb)
+        if wrong:
+            raise ValueError("\n".join(f"{path.name}: {line}" for line in wrong))
+        code = {cell.id: cell for cell in nb.cells if cell.cell_type == "code"}
+        sections = lessons.sections(nb)
+        parts.append(f"## {lessons.title(nb)}\n")
+        for place, text, holders in marked:
+            count += 1
+            where = f'<a href="{path.stem}.html#cell-{place}">{sections[place]}</a>'
+            parts.append(f"> {moved(text)}\n>\n> {where}\n")
+            for name in holders:
+                parts.append(_held(path, code[name]))
+    head = (
+        "# Ledger\n\nA claim of a lesson, and the assertion or the output that holds it: each run "
+        "of the tests executes every assertion, and compares every output with the one stored. "
+        f"{count} claims are marked.\n"
+    )
+    papers = f"## Numbers of papers, beside ours\n\n{reproduced}\n"
+    return "\n".join([head, *parts, papers])
+
+
+def _held(path, cell):
+    asserted, outputs = claims.evidence(cell)
+    lines = [f'Held by <a href="{path.stem}.html#cell-{cell.id}">`{cell.id}`</a>:\n']
+    if asserted:
+        lines.append(_block("python", "\n".join(asserted)))
+    lines += [_block("text", text) for text in outputs]
+    return "\n".join(lines)
+
+
+def _block(language, text):
+    lines = text.split("\n")
+    if len(lines) > _LINES:
+        lines = [*lines[:_LINES], "…" if language == "text" else "# …"]
+    return f"```{language}\n" + "\n".join(lines) + "\n```\n"

@@ -6,8 +6,7 @@ import json
 import re
 from urllib.parse import quote
 
-from course_utils.cli import links, notebooks, stamp
-from course_utils.site import ledger
+from course_utils.cli import claims, links, notebooks, stamp
 
 _HEADER = re.compile(r"^\*Exercises without answers:.*\*$", re.MULTILINE)
 _SECTION = re.compile(r"^#+ +(.*)$", re.MULTILINE)
@@ -22,11 +21,6 @@ README_PAGES = {"contents": "lessons.md", "start": "start.md", "for-instructors"
 def title(nb):
     """The heading of a notebook."""
     return next(cell.source for cell in nb.cells if cell.cell_type == "markdown").split("\n")[0][2:]
-
-
-def is_explorer(cell):
-    """Whether a cell shows an Explorer."""
-    return cell.cell_type == "code" and "widgets.Explorer(" in cell.source
 
 
 def sections(nb):
@@ -95,7 +89,7 @@ def page(path, address, drawn=None, pdf=False):
 
 
 def _text(cell, launched):
-    text = ledger.without_marks(cell.source)
+    text = claims.without_marks(cell.source)
     text = _HEADER.sub(lambda _: launched, text)
     text = moved_links(text)
     if cell.metadata.get("nbgrader", {}).get("solution") and not text.startswith("<details>"):
@@ -113,6 +107,7 @@ def _code(cell, number, drawn):
     if prompts:
         prompts["code_prompt_hide"] = prompts["code_prompt_show"].replace("Show", "Hide")
     cell.source = _MARKER.sub("", _HIDDEN_TESTS.sub("", cell.source)).rstrip("\n")
+    is_explorer = "widgets.Explorer(" in cell.source
     alts, outputs = [], []
     for output in cell.outputs:
         data = output.get("data", {})
@@ -122,7 +117,7 @@ def _code(cell, number, drawn):
             alts.append(output.metadata["image/png"]["alt"])
             explored = _EXPLORER.fullmatch(text)
             outputs.append(output)
-            if explored and is_explorer(cell):
+            if explored and is_explorer:
                 outputs.append(_html(_explorer(cell.id, number, explored[2] or "", drawn)))
             continue
         if predicted:

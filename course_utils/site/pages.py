@@ -73,6 +73,11 @@ def table_rows(text):
     return rows[2:]
 
 
+def table(text):
+    """The first Markdown table in ``text``, whole."""
+    return re.search(r"(?:^\|.+\|\n)+", text, re.MULTILINE)[0]
+
+
 def moved_links(text, address, folder=""):
     """``text`` of a page of the repository, its links as they are on the site, or to GitHub."""
 
