@@ -15,6 +15,7 @@ from course_utils.cli import compilation_cache, notebooks
 from course_utils.cli.explorers import cells_of, folder_of_frames, read_frames
 from course_utils.cli.setup_venv import ROOT
 from course_utils.site import ledger, lessons, links, pages
+from course_utils.site.print_lessons import PrintError, print_lessons
 
 HERE = Path(__file__).parent
 
@@ -110,7 +111,7 @@ def run_sphinx(source, static, out):
         raise SiteError("Sphinx is not content:\n" + "\n".join(lines))
 
 
-def build(out, root=ROOT, *, pdf=False, still=False):
+def build(out, root=ROOT, *, pdf=False, still=False, draw=True):
     """Build the site of the clone ``root`` in the folder ``out``, whose content it replaces.
 
     Args:
@@ -118,13 +119,14 @@ def build(out, root=ROOT, *, pdf=False, still=False):
         root: the clone.
         pdf: whether each lesson is printed too; needs playwright and Chromium.
         still: whether sliders are left out, and with them every execution.
+        draw: whether notebooks are run whose sliders' pictures are missing; else these stand still.
 
     Raises:
         SiteError: if Sphinx warns, or a link of a page leads nowhere.
         pages.PageError: if a page cannot be written.
     """
     address = lessons.address(root)
-    if not still:
+    if draw and not still:
         draw_frames(root)
     with tempfile.TemporaryDirectory(prefix="course-site-") as folder:
         source, static, fresh = (Path(folder) / name for name in ("pages", "static", "html"))
@@ -134,6 +136,8 @@ def build(out, root=ROOT, *, pdf=False, still=False):
         copy_mathjax(static)
         run_sphinx(source, static, fresh)
         shutil.copytree(root / "notebooks" / "student", fresh / "downloads")
+        if pdf:
+            print_lessons(fresh, [path.stem for path in notebooks.solved(root)])
         found = links.problems(fresh)
         if found:
             raise SiteError("Links that lead nowhere:\n  " + "\n  ".join(found))
@@ -167,7 +171,7 @@ def main(argv):
     start = time.monotonic()
     try:
         build(args.to, pdf=args.pdf, still=args.still)
-    except (SiteError, pages.PageError, OSError, ValueError) as error:
+    except (SiteError, pages.PageError, PrintError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{args.to / 'index.html'} ({time.monotonic() - start:.0f} s)")

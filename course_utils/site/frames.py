@@ -101,7 +101,7 @@ class _Control:
 
 
 def thinned(positions, start, count):
-    """At most ``count`` of ``positions``, spread evenly, with both ends and ``start`` among them."""
+    """At most ``count`` of ``positions``, spread evenly, both ends and ``start`` among them."""
     count = max(count, 3)
     if len(positions) <= count:
         return positions

@@ -24,15 +24,13 @@ def title(nb):
 
 
 def sections(nb):
-    """For each cell's id, the heading under which the cell stands, without its #."""
+    """For each cell's id, the heading that stands last in it, or last before it, without its #."""
     found, heading = {}, ""
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            headings = _SECTION.findall(links.prose(cell.source)) and _SECTION.findall(cell.source)
-            found[cell.id] = headings[0] if headings else heading
-            heading = headings[-1] if headings else heading
-        else:
-            found[cell.id] = heading
+            for match in _SECTION.finditer(links.prose(cell.source)):  # a # in code is none
+                heading = cell.source[match.start(1) : match.end(1)]
+        found[cell.id] = heading
     return found
 
 

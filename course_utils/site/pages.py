@@ -1,13 +1,15 @@
-"""The pages that are no lessons: front page, set-up, terms, letters, reproduced results, package."""
+"""The pages that are no lessons: the first one, set-up, terms, letters, results, the package."""
 
 import base64
 import html
+import posixpath
 import re
+import string
 import tomllib
 from importlib import import_module
 from pathlib import Path
 
-from course_utils.cli import notebooks
+from course_utils.cli import links, notebooks
 from course_utils.site import lessons
 
 HERE = Path(__file__).parent
@@ -39,7 +41,6 @@ PICTURES = [
 TEACHING = ["data", "models", "training", "dynamics", "trees", "sharding"]
 TEACHING += ["plotting", "widgets", "exercises"]
 _ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
-_BADGE = re.compile(r"\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)")
 _GREEK = (
     "alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho"
 )
@@ -51,7 +52,7 @@ class PageError(Exception):
 
 
 def _link(path, cell_id, words):
-    """A link to a cell of the lesson in ``path``: Markdown reads it as HTML, and its words as Markdown."""
+    """A link to a cell of the lesson in ``path``: HTML, around words that are Markdown."""
     return f'<a href="{path.stem}.html#cell-{cell_id}">{words}</a>'
 
 
@@ -68,7 +69,7 @@ def _cells(row):
 
 
 def table_rows(text):
-    """The rows of the first Markdown table in ``text``, without its head and rule: lists of cells."""
+    """The rows of the first Markdown table in ``text``, without its head: lists of cells."""
     rows = [_cells(match[1]) for match in _ROW.finditer(text)]
     return rows[2:]
 
@@ -85,7 +86,7 @@ def moved_links(text, address, folder=""):
         path, _, fragment = target.partition("#")
         if not path:
             return lessons.README_PAGES.get(fragment, target)
-        path = _normal(f"{folder}/{path}")
+        path = posixpath.normpath(f"{folder}/{path}".lstrip("/"))
         name = path.rpartition("/")[2]
         if path == "README.md":
             return lessons.README_PAGES.get(fragment, "index.md")
@@ -97,15 +98,7 @@ def moved_links(text, address, folder=""):
             return name + ("#" + fragment if fragment else "")
         return address.page(path)
 
-    from course_utils.cli import links
-
     return links.moved(text, rewrite)
-
-
-def _normal(path):
-    import posixpath
-
-    return posixpath.normpath(path.lstrip("/"))
 
 
 # Files of the repository that have a page: where they are, and what the page is called
@@ -113,7 +106,7 @@ FILES = {
     ".github/REPRODUCED.md": "reproduced.md",
     ".github/SPEED.md": "speed.md",
     "CONTRIBUTING.md": "contributing.md",
-    "CHANGELOG.md": "changelog.md",
+    ".github/CHANGELOG.md": "changelog.md",
 }
 
 
@@ -179,7 +172,7 @@ def front(paths, address, root, further):
     rows = table_rows(_section(text, "Contents", "README.md"))
     hours = round(sum(int(row[3]) for row in rows) / 60)
     exercises = sum(
-        bool(cell.metadata.get("nbgrader", {}).get("points"))
+        bool(re.fullmatch(r"ex-.*-check", cell.id))
         for path in paths
         for cell in notebooks.read(path).cells
     )
@@ -197,63 +190,22 @@ def front(paths, address, root, further):
             f"<strong>{html.escape(head)}</strong></a>"
             f"<span>{html.escape(words)}</span></li>"
         )
-    tree = "\n".join(path.stem for path in paths)
     shown_above = {"capstone.md", "reproduced.md"}
     more = "\n".join(name.removesuffix(".md") for name in further if name not in shown_above)
     first = paths[0].stem
     best = next((path.stem for path in paths if path.name.startswith("15")), first)
-    return (
-        f"""\
-# From gradient descent to influence functions
-
-<div class="front">
-<p class="question">Which training examples made the model say this?</p>
-<p>A course in Jupyter notebooks and JAX that leads to an answer, for students in their third year or
-later who know calculus, linear algebra and NumPy. {len(paths)} lessons, {exercises} graded exercises,
-about {hours} hours, then a project of your own.</p>
-<ul class="ways">
-<li><a href="{best}.html">Read a lesson</a></li>
-<li><a href="{address.colab(f"notebooks/student/{first}.ipynb")}">Try one in Colab</a></li>
-<li><a href="teach.html">Teach with it</a></li>
-</ul>
-<ul class="pictures">
-{"".join(shown)}
-</ul>
-<p>Every slider on these pages moves, without a kernel. Every claim has
-<a href="ledger.html">a cell that would fail if it were false</a>.</p>
-</div>
-
-```{{toctree}}
-:hidden:
-:caption: Lessons
-
-lessons
-{tree}
-capstone
-```
-
-```{{toctree}}
-:hidden:
-:caption: Look up
-
-terms
-letters
-ledger
-reproduced
-package
-```
-
-```{{toctree}}
-:hidden:
-:caption: Use it
-
-start
-teach
-{more}
-```
-""",
-        pictures,
-    )
+    values = {
+        "lessons": str(len(paths)),
+        "exercises": str(exercises),
+        "hours": str(hours),
+        "read": f"{best}.html",
+        "colab": address.colab(f"notebooks/student/{first}.ipynb"),
+        "pictures": "\n".join(shown),
+        "tree": "\n".join(path.stem for path in paths),
+        "more": more,
+    }
+    template = (HERE / "source" / "front.md").read_text(encoding="utf-8")
+    return string.Template(template).substitute(values), pictures
 
 
 def _picture(path, cell_id):
@@ -340,7 +292,8 @@ def letters(paths):
         f"| {letter} | {meaning} | {code} | {link} |" for _, letter, meaning, code, link in rows
     ]
     head = (
-        "# Letters\n\nWhat a letter means depends on the lesson. Greek letters follow the Latin ones.\n\n"
+        "# Letters\n\nWhat a letter means depends on the lesson. "
+        "Greek letters follow the Latin ones.\n\n"
         "| letter | meaning | in code | lesson |\n| --- | --- | --- | --- |\n"
     )
     return head + "\n".join(lines) + "\n"

@@ -14,6 +14,8 @@ project = "From gradient descent to influence functions"
 author = copyright = "the course_utils authors"
 version = release = course_utils.__version__
 language = "en"
+citation = (HERE.parent.parent / "CITATION.cff").read_text(encoding="utf-8")
+html_context = {"released": re.search(r"^date-released: (\S+)", citation, re.MULTILINE)[1]}
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 root_doc = "index"
@@ -42,7 +44,7 @@ mathjax_path = "mathjax/tex-chtml.js"
 mathjax3_config = {
     "loader": {"load": ["ui/lazy"]},
     "tex": {"inlineMath": [["\\(", "\\)"]], "displayMath": [["\\[", "\\]"]]},
-    "options": {"enableMenu": True},
+    "options": {"enableMenu": False},  # or the tab key would stop at each formula
 }
 
 autodoc_member_order = "bysource"

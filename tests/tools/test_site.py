@@ -1,0 +1,519 @@
+"""The site: what its sliders show, what its pages link, and which cell holds which claim."""
+
+import functools
+import io
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import ipywidgets
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_utils import widgets
+from course_utils.cli import claims, notebooks, release, stamp
+from course_utils.cli.setup_venv import ROOT
+from course_utils.site import build, docstrings, frames, ledger, lessons, links, pages
+
+SOLVED = notebooks.solved()
+ADDRESS = stamp.Address("OWNER/REPO")
+
+
+def markdown(text, name="text"):
+    return nbformat.v4.new_markdown_cell(text, id=name)
+
+
+def code(source, name="code", printed=""):
+    outputs = [nbformat.v4.new_output("stream", text=printed)] if printed else []
+    return nbformat.v4.new_code_cell(source, id=name, outputs=outputs, execution_count=1)
+
+
+def notebook(*cells):
+    return nbformat.v4.new_notebook(cells=list(cells))
+
+
+# What a slider shows
+
+
+def draw_wave(fig, k, kind="sin"):
+    ax, x = fig.subplots(), np.linspace(0, 6, 200)
+    ax.plot(x, getattr(np, kind)(k * x))
+    ax.set(title=f"{kind}, k = {k:.2f}")
+
+
+def wave(**controls):
+    return widgets.Explorer(
+        draw_wave,
+        alt="A wave; the controls set its kind and its frequency.",
+        says=lambda k, kind="sin": f"{kind} {k:.3f}",
+        figsize=(3, 2),
+        **controls,
+    )
+
+
+def shown(folder, number):
+    """What a browser shows: one picture painted on the other."""
+    base = Image.open(folder / "base.webp").convert("RGBA")
+    base.alpha_composite(Image.open(folder / f"{number}.webp").convert("RGBA"))
+    return np.asarray(base.convert("RGB"))
+
+
+def test_a_frame_equals_what_the_live_explorer_draws(tmp_path):
+    explorer = wave(
+        k=widgets.slider(0.5, 3.0, start=1.0, step=0.25, label="frequency k"),
+        kind=widgets.choice(["sin", "cos"], start="cos", label="kind"),
+    )
+    frames.draw({3: explorer, 1: "no explorer"}, ["wave"], tmp_path / "99-now")
+    told = json.loads((tmp_path / "99-now/frames.json").read_text())["wave"]
+    k, kind = told["controls"]
+    assert k["shown"] == ["0.50", "0.75", "1.00"] + [f"{v:.2f}" for v in np.arange(1.25, 3.1, 0.25)]
+    assert (k["start"], k["of"], kind["shown"], kind["start"]) == (2, 11, ["sin", "cos"], 1)
+    assert len(told["frames"]) == 22 and told["width"] == 300 and told["pixels"] == [600, 400]
+    different = set()
+    for at, (number, said) in told["frames"].items():
+        i, j = map(int, at.split(","))
+        explorer.controls["k"].value = float(k["shown"][i])
+        explorer.controls["kind"].value = kind["shown"][j]
+        explorer.settle()
+        live = np.asarray(Image.open(io.BytesIO(explorer.picture)).convert("RGB"))
+        np.testing.assert_array_equal(shown(tmp_path / "99-now/wave", number), live)
+        assert said == explorer.said
+        different.add(live.tobytes())
+    assert len(different) == 22
+
+
+def test_new_frames_take_the_place_of_older_ones_of_the_lesson_alone(tmp_path):
+    explorer = wave(k=widgets.slider(1, 3, start=2, label="k"))
+    for name in ("01-old", "02-old", "01-new"):
+        frames.draw({1: explorer}, ["wave"], tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["01-new", "02-old"]
+
+
+def test_a_kernel_with_another_number_of_explorers_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="1 cells show an Explorer, but the kernel has 0"):
+        frames.draw({}, ["wave"], tmp_path / "01-now")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count, start, most", [(101, 37, 60), (250, 1, 7), (8, 0, 3), (5, 4, 9)])
+def test_thinning_keeps_both_ends_and_the_start(count, start, most):
+    kept = frames.thinned(list(range(count)), start, most)
+    assert {0, start, count - 1} <= set(kept) and kept == sorted(set(kept))
+    assert len(kept) == min(count, most)
+    assert np.diff(kept).max() <= 2 * np.ceil((count - 1) / (min(count, most) - 1))
+
+
+SLIDERS = {
+    "one slider keeps sixty": ([101], [], 60, False),
+    "a short one keeps all": ([9], [], 9, False),
+    "two make a grid": ([101, 50], [], 56, False),
+    "what a short one leaves is the other's": ([3, 101], [], 60, False),
+    "a choice keeps all its options": ([101], [3], 60, False),
+    "three move one at a time": ([101, 101, 101], [], 58, True),
+    "three, for each option": ([50, 50, 50], [2], 56, True),
+}
+
+
+@pytest.mark.parametrize("name", SLIDERS)
+def test_positions_are_at_most_sixty(name):
+    counts, options, expected, one_by_one = SLIDERS[name]
+    made = [
+        frames._Control(f"s{i}", widgets.slider(1, n, start=2, label="s"))
+        for i, n in enumerate(counts)
+    ]
+    made += [
+        frames._Control(f"c{i}", widgets.choice([str(j) for j in range(n)], label="c"))
+        for i, n in enumerate(options)
+    ]
+    at, alone = frames.combinations(made)
+    assert len(at) == len(set(at)) == expected <= frames.MOST and alone == one_by_one
+    assert tuple(control.start for control in made) in at
+    if alone:
+        moved = [sum(i != c.start for i, c in zip(p, made) if c.is_slider) for p in at]
+        assert max(moved) == 1
+
+
+def test_frames_too_large_for_a_page_are_thinned(tmp_path, monkeypatch):
+    explorer = wave(k=widgets.slider(0.5, 3.0, start=1.0, step=0.05, label="k"))
+    frames.draw({1: explorer}, ["wave"], tmp_path / "01-all")
+    size = sum(path.stat().st_size for path in (tmp_path / "01-all/wave").iterdir())
+    monkeypatch.setattr(frames, "BUDGET", size // 2)
+    frames.draw({1: explorer}, ["wave"], tmp_path / "01-half")
+    kept = [path.stat().st_size for path in (tmp_path / "01-half/wave").iterdir()]
+    assert sum(kept) <= size // 2 and 15 < len(kept) < 30
+    told = json.loads((tmp_path / "01-half/frames.json").read_text())["wave"]["controls"][0]
+    assert told["shown"][told["start"]] == "1.00" and told["shown"][-1] == "3.00"
+    monkeypatch.setattr(frames, "BUDGET", 100)
+    with pytest.raises(ValueError, match="pictures of wave are too large for a page"):
+        frames.draw({1: explorer}, ["wave"], tmp_path / "01-none")
+
+
+def test_the_commonest_colour_of_a_pixel_wins():
+    red, blue = [255, 0, 0], [0, 0, 255]
+    pictures = [np.array([[c, red]], np.uint8) for c in (red, blue, blue, red, blue)]
+    np.testing.assert_array_equal(frames.commonest(pictures), [[blue, red]])
+
+
+def test_a_slider_of_floats_stands_where_the_widget_can_stand():
+    control = frames._Control("x", widgets.slider(0.1, 0.7, start=0.3, step=0.1, label="x"))
+    assert control.values == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7] and control.start == 2
+    odd = ipywidgets.FloatSlider(value=0.5, min=0, max=1, step=0.3, readout_format=".1f")
+    assert frames._Control("x", odd).shown == ["0.0", "0.3", "0.5", "0.9"]
+
+
+# The ledger
+
+
+MARKED = notebook(
+    markdown("## What we found\n1. It is 2. <!-- holds: sum -->\n2. Said, *not* shown.\n\nNo. 3"),
+    markdown(
+        "A first claim. <!-- holds: sum, told -->\nA second one. <!-- holds: told -->\n\n"
+        "- **So.** A third. <!-- holds: sum -->",
+        "more",
+    ),
+    code("assert 1 + 1 == 2", "sum"),
+    code("print(2)", "told", "2\n"),
+)  # fmt: skip
+
+
+def test_a_claim_begins_with_its_paragraph_or_item_or_after_another_mark():
+    assert claims.claims(MARKED) == [
+        ("text", "It is 2.", ["sum"]),
+        ("more", "A first claim.", ["sum", "told"]),
+        ("more", "A second one.", ["told"]),
+        ("more", "**So.** A third.", ["sum"]),
+    ]
+    assert claims.problems(MARKED) == ["text: finding 2 has no mark"]
+    assert claims.without_marks("It is 2. <!-- holds: a, b -->\nNo.") == "It is 2.\nNo."
+
+
+HOLDERS = {
+    "no such cell": (code("assert True", "other"), "held by x, which is no code cell"),
+    "a text": (markdown("assert True", "x"), "held by x, which is no code cell"),
+    "nothing asserted": (code("y = 1", "x"), "cell x has no assertion and no compared output"),
+    "the word alone": (code("# assert y\n'assert z'", "x"), "no assertion and no compared output"),
+    "blank output": (code("print()", "x", "\n"), "no assertion and no compared output"),
+}
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_a_claim_that_nothing_holds_is_named(name):
+    cell, says = HOLDERS[name]
+    found = claims.problems(notebook(markdown("It is 2. <!-- holds: x -->"), cell))
+    assert len(found) == 1 and says in found[0] and "It is 2." in found[0]
+
+
+def test_a_figure_a_prediction_and_an_output_not_compared_hold_nothing():
+    for text in ("Figure: a line", "Your prediction, a: b / c"):
+        cell = code("draw()", "x")
+        cell.outputs = [nbformat.v4.new_output("display_data", {"text/plain": text})]
+        assert claims.evidence(cell) == ([], [])
+    cell = code("print(1)", "x", "1\n")
+    assert claims.evidence(cell) == ([], ["1"])
+    cell.metadata["tags"] = ["nbval-ignore-output"]
+    assert claims.evidence(cell) == ([], [])
+
+
+def test_assertions_are_shown_as_they_are_written():
+    source = "%pip list\nif x:\n    assert a < b, 'c'\nnp.testing.assert_allclose(\n    a, b\n)\nx.assert_(1)"
+    asserted, _ = claims.evidence(code(source, "x"))
+    assert asserted == [
+        "assert a < b, 'c'",
+        "np.testing.assert_allclose(\n    a, b\n)",
+        "x.assert_(1)",
+    ]
+
+
+@pytest.mark.parametrize("path", SOLVED, ids=lambda path: path.stem)
+def test_every_claim_that_is_marked_is_held_and_so_is_all_that_was_found(path):
+    nb = notebooks.read(path)
+    if not claims.claims(nb):
+        pytest.xfail("no claim of this lesson is marked yet")
+    assert claims.problems(nb) == []
+
+
+def test_the_ledger_shows_claim_cell_assertion_and_output(tmp_path):
+    path = tmp_path / "01_small.ipynb"
+    nb = notebook(
+        markdown("# 1 · Small\n\n### 1.1 A sum\n\nIt is [2](02_b.ipynb). <!-- holds: sum -->"),
+        code("x = 1\nassert x + 1 == 2\nprint(x)", "sum", "1\n"),
+    )
+    path.write_text(nbformat.writes(nb))
+    page = ledger.page([path], lessons.moved_links, "| a |\n| --- |\n")
+    assert "## 1 · Small" in page and "> It is [2](02_b.ipynb)." in page and "| a |" in page
+    assert '<a href="01_small.html#cell-text">1.1 A sum</a>' in page
+    assert '<a href="01_small.html#cell-sum">`sum`</a>' in page
+    assert "```python\nassert x + 1 == 2\n```" in page and "```text\n1\n```" in page
+    nb.cells[1].source, nb.cells[1].outputs = "x = 1", []
+    path.write_text(nbformat.writes(nb))
+    with pytest.raises(ValueError, match="01_small.ipynb: .*cell sum has no assertion"):
+        ledger.page([path], lessons.moved_links, "")
+
+
+def test_students_copies_have_no_marks():
+    assert any("<!-- holds:" in path.read_text(encoding="utf-8") for path in SOLVED)
+    for path in SOLVED:
+        copy = release.student_copy(notebooks.read(path), "notebooks/student", set(), ADDRESS)
+        assert not any("holds:" in cell.source for cell in copy.cells)
+
+
+# Pages
+
+
+DOCSTRINGS = {
+    "the product $H\nv$, of $n$th": "the product :math:`H v`, of :math:`n`\\ th",
+    "``$x$`` stays, |x| and a* do not": "``$x$`` stays, \\|x\\| and a\\* do not",
+    "Args:\n    *parts: n_ of them, `a`": "Args:\n    *parts: n\\_ of them, \\`a\\`",
+    "It is\n\n$$a\n  = b,$$\n\nwhere": "It is\n\n\n\n.. math::\n\n   a\n   = b,\n\n\nwhere",
+}
+
+
+@pytest.mark.parametrize("text", DOCSTRINGS)
+def test_a_docstring_becomes_what_sphinx_reads(text):
+    assert docstrings.to_rst(text) == DOCSTRINGS[text]
+
+
+def test_a_term_must_stand_where_the_index_says(tmp_path, monkeypatch):
+    path = tmp_path / "01_small.ipynb"
+    text = "# 1 · Small\n\n### 1.1 Sums\n\nA *sum*.\n\n### 1.2 Products\n\nMore."
+    path.write_text(nbformat.writes(notebook(markdown(text))))
+    (tmp_path / "terms.toml").write_text('["sum"]\nis = "what + gives"\nin = ["1.1"]\n')
+    monkeypatch.setattr(pages, "HERE", tmp_path)
+    page = pages.terms([path])
+    assert '**sum**\n: what + gives: <a href="01_small.html#cell-text">1.1 Sums</a>.' in page
+    (tmp_path / "terms.toml").write_text('["sum"]\nis = "what + gives"\nin = ["1.2", "1.3"]\n')
+    with pytest.raises(pages.PageError, match="1.2 does not name it .*\n.*no section 1.3"):
+        pages.terms([path])
+
+
+def test_letters_stand_in_the_order_of_the_alphabet():
+    order = [r"$\hat\theta$", "$b$, $a$", r"$\lVert e\rVert_A$", r"$\alpha$", "$A$", "–"]
+    found = sorted(order, key=pages._alphabetical)
+    assert found == ["$A$", "$b$, $a$", r"$\lVert e\rVert_A$", r"$\alpha$", r"$\hat\theta$", "–"]
+
+
+def test_solutions_are_folded_and_hidden_tests_left_out():
+    (path,) = (path for path in SOLVED if path.name.startswith("15"))
+    cells = {
+        cell.metadata.get("cell_id", cell.id): cell for cell in lessons.page(path, ADDRESS).cells
+    }
+    answer, check = cells["ex-15-1"], cells["ex-15-1-check"]
+    assert answer.metadata["tags"] == ["hide-input"] and "SOLUTION" not in answer.source
+    assert "s = np.linalg.solve" in answer.source
+    assert check.source == 'check("15.1", influence_on_loss)'
+    assert "<details><summary>A model answer" in cells["words-1"].source
+    title = cells["title"].source
+    assert (
+        "Exercises without answers" not in title and "mybinder.org/v2/gh/OWNER/REPO/main" in title
+    )
+
+
+BROKEN = {
+    '<a href="b.html">': "b.html leads nowhere",
+    '<a href="#there">': "#there leads to no place of that page",
+    '<a href="/a.html">': "/a.html would not work under a subpath",
+    '<img src="https://elsewhere.org/a.png" alt="a">': "fetches https://elsewhere.org/a.png",
+    '<script src="//elsewhere.org/a.js"></script>': "fetches //elsewhere.org/a.js",
+    '<img src="data:,">': "a picture without alt",
+    "<details>": "a fold is not closed",
+    "</details>": "</details> closes nothing",
+}
+
+
+@pytest.mark.parametrize("html", BROKEN)
+def test_what_is_broken_in_a_page_is_named(html, tmp_path):
+    page = tmp_path / "a.html"
+    page.write_text('<p id="here"><a href="#here">a</a><a href="a.html#here">b</a></p>')
+    assert links.problems(tmp_path) == []
+    page.write_text(html)
+    (found,) = links.problems(tmp_path)
+    assert found.startswith("a.html: ") and BROKEN[html] in found
+
+
+def test_only_a_site_or_an_empty_folder_is_replaced(tmp_path):
+    fresh, out = tmp_path / "fresh", tmp_path / "out"
+    for folder in (fresh, out):
+        folder.mkdir()
+        (folder / "mine.txt").write_text(folder.name)
+    with pytest.raises(build.SiteError, match="holds something else than a site"):
+        build._replace(fresh, out)
+    assert (out / "mine.txt").read_text() == "out"
+    (out / "objects.inv").touch()
+    build._replace(fresh, out)
+    assert (out / "mine.txt").read_text() == "fresh" and not (out / "objects.inv").exists()
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site with all its pages, and sliders in the one lesson that was run for it."""
+    for name in ("sphinx", "myst_nb", "furo"):
+        pytest.importorskip(name, reason="python3 -m course_utils site installs what a build needs")
+    from course_utils.cli.explorers import read_frames
+
+    (path,) = (path for path in SOLVED if path.name.startswith("15"))
+    if read_frames(path, ROOT) is None:
+        frames.run(path, ROOT)
+    folder = tmp_path_factory.mktemp("site")
+    build.build(folder / "some/where", draw=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """Where the site is served, under a subpath."""
+
+    class Silent(SimpleHTTPRequestHandler):
+        def log_message(self, format, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/some/where/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    if not any(found):
+        pytest.skip("needs Chromium or Google Chrome")
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=next(filter(None, found)), args=["--disable-gpu", "--no-sandbox"]
+        )
+        yield started
+        started.close()
+
+
+def opened(browser, address, name, **about):
+    """A page, with what went wrong while it loaded: errors, other hosts, files not found."""
+    page = browser.new_page(viewport={"width": 1200, "height": 900}, **about)
+    page.wrong = []
+    page.on("pageerror", lambda error: page.wrong.append(f"error: {error}"))
+    page.on("console", lambda m: page.wrong.append(m.text) if m.type == "error" else None)
+    page.on("response", lambda r: page.wrong.append(r.url) if r.status >= 400 else None)
+    page.on("requestfailed", lambda request: page.wrong.append(f"failed: {request.url}"))
+    host = address.split("/some/")[0]
+
+    def watch(request):
+        if not request.url.startswith((host, "data:")):
+            page.wrong.append(f"elsewhere: {request.url}")
+
+    page.on("request", watch)
+    page.goto(address + name)
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    return page
+
+
+def pages_of(site):
+    return sorted(path.name for path in (site / "some/where").glob("*.html"))
+
+
+@pytest.mark.browser
+def test_no_page_errs_or_asks_another_host(site, address, browser):
+    assert len(pages_of(site)) > 40
+    for name in pages_of(site):
+        page = opened(browser, address, name)
+        page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
+        page.wait_for_load_state("networkidle")
+        assert page.wrong == [], name
+        page.close()
+
+
+FRAME = "canvas => canvas.dataset.frame"
+PIXELS = (
+    "canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]"
+)
+
+
+@pytest.mark.browser
+def test_the_keyboard_alone_moves_a_slider_to_what_the_live_explorer_draws(site, address, browser):
+    page = opened(browser, address, "15_influence_functions.html#cell-location-explore")
+    cell = page.locator("#cell-location-explore")
+    canvas = cell.locator("canvas")
+    canvas.wait_for()
+    told = json.loads(cell.locator("script").text_content())
+    (control,) = told["controls"]
+    slider = cell.get_by_role("slider", name="clipped at c")
+    for _ in range(200):  # from the top of the page, as somebody without a mouse
+        page.keyboard.press("Tab")
+        if slider.evaluate("input => input === document.activeElement"):
+            break
+    else:
+        pytest.fail("the tab key does not reach the slider")
+    page.keyboard.press("ArrowRight")
+    at = str(control["start"] + 1)
+    number, said = told["frames"][at]
+    page.wait_for_function(
+        f"({FRAME})(document.querySelector('#cell-location-explore canvas')) == {number}"
+    )
+    line = cell.get_by_role("status")
+    assert line.text_content() == said and line.get_attribute("aria-live") == "polite"
+    assert slider.get_attribute("aria-valuetext") == control["shown"][int(at)]
+    assert canvas.get_attribute("aria-label") == told["alt"]
+    folder = site / "some/where" / cell.locator(".explorer").get_attribute("data-folder")
+    rgba = np.array(canvas.evaluate(PIXELS), np.uint8).reshape(*told["pixels"][::-1], 4)
+    np.testing.assert_array_equal(rgba[..., :3], shown(folder, number))
+    assert (rgba[..., 3] == 255).all() and page.wrong == []
+    page.close()
+
+
+@pytest.mark.browser
+def test_without_javascript_the_stored_picture_stands(address, browser):
+    page = opened(browser, address, "15_influence_functions.html", java_script_enabled=False)
+    image = page.locator("#cell-location-explore img")
+    assert image.get_attribute("alt").startswith("Influence on a location estimate")
+    assert page.locator("input[type=range]").count() == 0
+    page.close()
+
+
+AXE = ["15_influence_functions.html", "index.html", "lessons.html", "terms.html", "letters.html"]
+AXE += ["ledger.html", "api-solvers.html", "search.html"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong(address, browser, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
+    for name in AXE:
+        page = opened(browser, address, name, color_scheme=scheme)
+        page.evaluate(
+            "() => { for (const d of document.querySelectorAll('details')) d.open = true }"
+        )
+        page.wait_for_load_state("networkidle")
+        violations = axe.Axe().run(page).response["violations"]
+        told = [
+            f"{v['id']} ({v['impact']}): {v['help']}; {len(v['nodes'])} times, such as "
+            f"{v['nodes'][0]['html'][:200]}"
+            for v in violations
+        ]
+        assert not told, f"{name}, {scheme}:\n" + "\n".join(told)
+        page.close()
+
+
+@pytest.mark.browser
+def test_the_search_finds_a_word(address, browser):
+    page = opened(browser, address, "search.html?q=LiSSA")
+    page.wait_for_selector("ul.search li")
+    found = page.locator("ul.search li").all_text_contents()
+    assert any("Solving with curvature" in text for text in found)
+    page.close()
+
+
+def test_the_job_says_how_it_is_called():
+    done = subprocess.run(
+        [sys.executable, "-m", "course_utils", "site", "--help"],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0 and "--still" in done.stdout and "--pdf" in done.stdout
