@@ -117,7 +117,7 @@ def _take(argv, option):
 def _test_command(rest, extras):
     command = ["pytest"]
     if _take(rest, "--all"):
-        extras.add("browser")
+        extras |= {"browser", "site"}
         command += ["-m", ""]
     if not any(arg.startswith(ALONE) for arg in rest):
         # pytest_plugin says what one worker takes as a whole, and in which order

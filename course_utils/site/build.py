@@ -20,6 +20,15 @@ from course_utils.site.print_lessons import PrintError, print_lessons
 HERE = Path(__file__).parent
 
 
+# What the theme leaves unsaid to screen readers
+_UNSAID = {
+    '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="The site">',
+    '<th class="head"><p></p></th>': '<td class="head"></td>',
+    '<aside class="toc-drawer">': '<aside class="toc-drawer" aria-label="On this page">',
+}
+
+
 class SiteError(Exception):
     """The site cannot be built; the text says why."""
 
@@ -111,6 +120,15 @@ def run_sphinx(source, static, out):
         raise SiteError("Sphinx is not content:\n" + "\n".join(lines))
 
 
+def say_to_screen_readers(folder):
+    """Add to the pages in ``folder`` what the theme leaves unsaid."""
+    for path in folder.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        for said, wanted in _UNSAID.items():
+            text = text.replace(said, wanted)
+        path.write_text(text, encoding="utf-8")
+
+
 def build(out, root=ROOT, *, pdf=False, still=False, draw=True):
     """Build the site of the clone ``root`` in the folder ``out``, whose content it replaces.
 
@@ -135,6 +153,7 @@ def build(out, root=ROOT, *, pdf=False, still=False, draw=True):
         write_source(root, source, static, address, pdf=pdf, still=still)
         copy_mathjax(static)
         run_sphinx(source, static, fresh)
+        say_to_screen_readers(fresh)
         shutil.copytree(root / "notebooks" / "student", fresh / "downloads")
         if pdf:
             print_lessons(fresh, [path.stem for path in notebooks.solved(root)])

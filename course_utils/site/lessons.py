@@ -9,7 +9,7 @@ from urllib.parse import quote
 from course_utils.cli import claims, links, notebooks, stamp
 
 _HEADER = re.compile(r"^\*Exercises without answers:.*\*$", re.MULTILINE)
-_SECTION = re.compile(r"^#+ +(.*)$", re.MULTILINE)
+_SECTION = re.compile(r"^#{1,3} +(.*)$", re.MULTILINE)
 _MARKER = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.MULTILINE)
 _HIDDEN_TESTS = re.compile(r"^ *### BEGIN HIDDEN TESTS$.*?^ *### END HIDDEN TESTS$\n?", re.M | re.S)
 _EXPLORER = re.compile(r"Explorer\((.*?)\)(?:: (.*))?", re.DOTALL)

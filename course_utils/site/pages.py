@@ -44,7 +44,7 @@ _ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
 _GREEK = (
     "alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho"
 )
-_GREEK = (_GREEK + " sigma tau upsilon phi varphi chi psi omega").split()
+_GREEK += " sigma tau upsilon phi varphi chi psi omega"
 
 
 class PageError(Exception):
@@ -312,8 +312,8 @@ def _alphabetical(letter):
         return (2, "", letter)
     if first[2]:
         return (0, first[2].lower(), letter)
-    name = first[1].lower()
-    return (1, f"{_GREEK.index(name):02d}", letter) if name in _GREEK else (2, name, letter)
+    name, greek = first[1].lower(), _GREEK.split()
+    return (1, f"{greek.index(name):02d}", letter) if name in greek else (2, name, letter)
 
 
 def _package(example):

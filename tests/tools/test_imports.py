@@ -15,7 +15,7 @@ ROOM = Path(course_utils.__file__).parent
 MODULES = sorted(module.name for module in pkgutil.iter_modules(course_utils.__path__))
 NUMERIC = {"trees", "curvature", "solvers", "kronecker", "fitted_model", "influence_functions"}
 NUMERIC |= {"influence_result", "scores_on_disk", "retraining", "sharding"}
-TOOLS = {"cli", "instructors"}
+TOOLS = {"cli", "instructors", "site"}
 TEACHING = {"plotting", "widgets", "exercises"}
 # The arrows of the package: who may import whom.
 MAY_IMPORT = {

@@ -525,7 +525,7 @@ JUPYTER_WORK = [*JUPYTER, "--LabApp.default_url=/lab/tree/work"]
 JUPYTER_03 = [*JUPYTER, "--LabApp.default_url=/lab/tree/work/03_taylor_approximations.ipynb"]
 JOBS = {
     "test": (["pytest", *PARALLEL], {"lab", "test"}),
-    "test --all": (["pytest", "-m", "", *PARALLEL], {"lab", "test", "browser"}),
+    "test --all": (["pytest", "-m", "", *PARALLEL], {"lab", "test", "browser", "site"}),
     "test -k cg -x": (["pytest", *PARALLEL, "-k", "cg", "-x"], {"lab", "test"}),
     "test -n 0": (["pytest", "-n", "0"], {"lab", "test"}),
     "test --gpu --pdb": (["pytest", "--pdb"], {"lab", "test", "cuda"}),
@@ -534,6 +534,7 @@ JOBS = {
     "run --check a.ipynb": (["course_utils.cli.run", "--check", "a.ipynb"], {"lab"}),
     "release": (["course_utils.cli.release"], {"lab", "test"}),
     "grade 01 a.ipynb": (["course_utils.instructors.grade", "01", "a.ipynb"], {"lab", "test"}),
+    "site --still": (["course_utils.site.build", "--still"], {"lab", "site"}),
     "stamp URL --ref v1": (["course_utils.cli.stamp", "URL", "--ref", "v1"], {"lab"}),
 }
 

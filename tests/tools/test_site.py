@@ -221,7 +221,8 @@ def test_a_figure_a_prediction_and_an_output_not_compared_hold_nothing():
 
 
 def test_assertions_are_shown_as_they_are_written():
-    source = "%pip list\nif x:\n    assert a < b, 'c'\nnp.testing.assert_allclose(\n    a, b\n)\nx.assert_(1)"
+    source = "%pip list\nif x:\n    assert a < b, 'c'\nnp.testing.assert_allclose(\n    a, b\n)\n"
+    source += "x.assert_(1)"
     asserted, _ = claims.evidence(code(source, "x"))
     assert asserted == [
         "assert a < b, 'c'",

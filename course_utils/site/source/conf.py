@@ -15,7 +15,8 @@ author = copyright = "the course_utils authors"
 version = release = course_utils.__version__
 language = "en"
 citation = (HERE.parent.parent / "CITATION.cff").read_text(encoding="utf-8")
-html_context = {"released": re.search(r"^date-released: (\S+)", citation, re.MULTILINE)[1]}
+(released,) = re.findall(r"^date-released: (\S+)", citation, re.MULTILINE)
+html_context = {"released": released}
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 root_doc = "index"
@@ -53,7 +54,6 @@ autodoc_typehints = "none"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
-python_maximum_signature_line_length = 88
 add_module_names = False
 
 

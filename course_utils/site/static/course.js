@@ -24,6 +24,17 @@
   window.addEventListener("hashchange", reveal);
   reveal();
 
+  // What is wider than its place is reached by the tab key, so that arrows can scroll it.
+  const reach = () => {
+    for (const wide of document.querySelectorAll("article pre, article div.math, .table-wrapper")) {
+      if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+      else wide.removeAttribute("tabindex");
+    }
+  };
+  window.addEventListener("load", reach);
+  window.addEventListener("resize", reach);
+  document.addEventListener("toggle", reach, true);
+
   const element = (kind, about = {}, ...children) => {
     const made = Object.assign(document.createElement(kind), about);
     made.append(...children);
