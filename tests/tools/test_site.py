@@ -3,6 +3,7 @@
 import functools
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,16 @@ from PIL import Image
 from course_utils import widgets
 from course_utils.cli import claims, notebooks, release, stamp
 from course_utils.cli.setup_venv import ROOT
-from course_utils.site import build, docstrings, frames, ledger, lessons, links, pages
+from course_utils.site import (
+    build,
+    docstrings,
+    frames,
+    ledger,
+    lessons,
+    links,
+    pages,
+    print_lessons,
+)
 
 SOLVED = notebooks.solved()
 ADDRESS = stamp.Address("OWNER/REPO")
@@ -510,6 +520,21 @@ def test_the_search_finds_a_word(address, browser):
     found = page.locator("ul.search li").all_text_contents()
     assert any("Solving with curvature" in text for text in found)
     page.close()
+
+
+@pytest.mark.browser
+def test_a_printed_lesson_has_all_folds_open(site, browser, tmp_path):
+    name = "15_influence_functions"
+    folder = shutil.copytree(site / "some/where", tmp_path / "site")
+    print_lessons.print_lessons(folder, [name])
+    with_folds = (folder / f"downloads/{name}.pdf").read_bytes()
+    page = folder / f"{name}.html"
+    text = re.sub(r"<details.*?</details>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    page.write_text(text, encoding="utf-8")
+    print_lessons.print_lessons(folder, [name])
+    without = (folder / f"downloads/{name}.pdf").read_bytes()
+    counts = [len(re.findall(rb"/Type\s*/Page\b", pdf)) for pdf in (with_folds, without)]
+    assert counts[0] > counts[1] + 5 and counts[1] > 10
 
 
 def test_the_job_says_how_it_is_called():

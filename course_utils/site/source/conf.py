@@ -54,6 +54,7 @@ autodoc_typehints = "none"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+napoleon_custom_sections = ["Source", "Sources"]
 add_module_names = False
 
 
@@ -68,6 +69,26 @@ def leave_out_fields(app, what, name, obj, skip, options):
     return True if is_field else None
 
 
+def keep_together(formula):
+    """Keep a bracket or a comma on the line of the formula that it touches."""
+    line, place = formula.parent, formula.parent.index(formula)
+    before, after = "", ""
+    if place > 0 and isinstance(line[place - 1], nodes.Text):
+        text = line[place - 1].astext()
+        before = re.search(r"[(\[“]*$", text)[0]
+    if place + 1 < len(line) and isinstance(line[place + 1], nodes.Text):
+        text = line[place + 1].astext()
+        after = re.match(r"[)\].,;:!?”’]*", text)[0]
+        line[place + 1] = nodes.Text(text[len(after) :])
+    if before:
+        text = line[place - 1].astext()
+        line[place - 1] = nodes.Text(text[: len(text) - len(before)])
+    if before or after:
+        together = nodes.inline(classes=["together"])
+        line[place] = together
+        together += [nodes.Text(before), formula, nodes.Text(after)]
+
+
 def finish_page(app, doctree):
     """Anchors and text alternatives of cells; formulas that keep their own number."""
     for cell in doctree.findall(nodes.container):
@@ -77,6 +98,8 @@ def finish_page(app, doctree):
                 cell["ids"].append(f"cell-{told['cell_id']}")
             for image, alt in zip(cell.findall(nodes.image), told.get("alts", [])):
                 image["alt"] = alt
+    for formula in list(doctree.findall(nodes.math)):
+        keep_together(formula)
     for block in doctree.findall(nodes.math_block):
         if not block.get("no-wrap"):
             formula = re.sub(r"\n\s*\n", "\n", block.astext().strip())
