@@ -62,8 +62,8 @@ def launch(name, address, pdf):
     ]
     if pdf:
         shown.append(("PDF", f"downloads/{name.removesuffix('.ipynb')}.pdf"))
-    items = "".join(f'<li><a href="{html.escape(to)}">{words}</a></li>' for words, to in shown)
-    return f'<nav class="launch" aria-label="Work on this lesson"><ul>{items}</ul></nav>\n'
+    items = "\n".join(f'<li><a href="{html.escape(to)}">{words}</a></li>' for words, to in shown)
+    return f'<nav class="launch" aria-label="Work on this lesson"><ul>\n{items}\n</ul></nav>\n'
 
 
 def page(path, address, drawn=None, pdf=False):
