@@ -53,7 +53,7 @@ def notebook(*cells):
 
 def draw_wave(fig, k, kind="sin"):
     ax, x = fig.subplots(), np.linspace(0, 6, 200)
-    ax.plot(x, getattr(np, kind)(k * x))
+    ax.plot(x, getattr(np, kind)(k * x), color="#ff0000")  # as red as white is
     ax.set(title=f"{kind}, k = {k:.2f}")
 
 
