@@ -25,6 +25,7 @@ _UNSAID = {
     '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
     '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="The site">',
     '<th class="head"><p></p></th>': '<td class="head"></td>',
+    '<th scope="col" style="text-align: left"></th>': '<td style="text-align: left"></td>',
     '<aside class="toc-drawer">': '<aside class="toc-drawer" aria-label="On this page">',
 }
 
