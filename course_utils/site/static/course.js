@@ -117,11 +117,11 @@
       const input = element("input", { id, type: "range", min: 0, step: 1 });
       input.max = control.shown.length - 1;
       input.value = control.start;
-      const output = element("output", {});
-      output.setAttribute("for", id);
+      const readout = element("span", { className: "readout" });
+      readout.setAttribute("aria-hidden", "true"); // the slider says it itself
       moves.push(() => {
         input.value = at[which];
-        output.textContent = control.shown[at[which]];
+        readout.textContent = control.shown[at[which]];
         input.setAttribute("aria-valuetext", control.shown[at[which]]);
       });
       moves[which]();
@@ -131,7 +131,7 @@
         { className: "slider" },
         element("label", { htmlFor: id, textContent: control.label }),
         input,
-        output,
+        readout,
       );
     });
 
