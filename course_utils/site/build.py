@@ -47,7 +47,10 @@ def draw_frames(root, report=print):
     ]
     if not missing:
         return
-    report(f"Drawing what sliders show, in {len(missing)} lessons; later builds find it done.")
+    report(
+        f"Running {len(missing)} lessons for what their sliders show, half a minute each; later "
+        "builds find it done, and --still leaves it out."
+    )
     env = dict(os.environ, **compilation_cache.settings(root))
 
     def draw(path):
