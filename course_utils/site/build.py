@@ -1,6 +1,7 @@
 """Build the course as a static site, from the notebooks and the outputs stored in them."""
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -83,7 +84,10 @@ def write_source(root, source, static, address, *, pdf=False, still=False):
         "terms.md": pages.terms(paths),
         "letters.md": pages.letters(paths),
         "ledger.md": ledger.page(
-            paths, lessons.moved_links, pages.table(repository["reproduced.md"])
+            paths,
+            lessons.moved_links,
+            pages.table(repository["reproduced.md"]),
+            json.loads((HERE.parent / "paper_scale.json").read_text(encoding="utf-8")),
         ),
         **pages.api_pages(),
     }

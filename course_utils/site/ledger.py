@@ -1,18 +1,21 @@
 """The page of the ledger: each claim of the course beside what would fail if it were false."""
 
+import json
+
 from course_utils.cli import claims, notebooks
 from course_utils.site import lessons
 
 _LINES = 12  # of an assertion or an output that are shown
 
 
-def page(paths, moved, reproduced):
+def page(paths, moved, reproduced, at_scale):
     """The ledger as Markdown.
 
     Args:
         paths: the solved notebooks.
         moved: rewrites the links of a text of ``notebooks/``.
         reproduced: the Markdown table of papers' numbers beside ours, its links as on the site.
+        at_scale: what the job ``paper`` has stored: the name of an experiment to its results.
 
     Raises:
         ValueError: if a mark is wrong.
@@ -40,8 +43,18 @@ def page(paths, moved, reproduced):
         "of the tests executes every assertion, and compares every output with the one stored. "
         f"{count} claims are marked.\n"
     )
-    papers = f"## Numbers of papers, beside ours\n\n{reproduced}\n"
+    papers = f"## Numbers of papers, beside ours\n\n{reproduced}\n\n{_at_scale(at_scale)}"
     return "\n".join([head, *parts, papers])
+
+
+def _at_scale(results):
+    head = "### At the sizes of the papers\n\n"
+    if not results:
+        return head + "Nothing has been run at these sizes yet.\n"
+    parts = [
+        f"`{name}`\n\n" + _block("json", json.dumps(r, indent=1)) for name, r in results.items()
+    ]
+    return head + "\n".join(parts)
 
 
 def _held(path, cell):
@@ -56,5 +69,5 @@ def _held(path, cell):
 def _block(language, text):
     lines = text.split("\n")
     if len(lines) > _LINES:
-        lines = [*lines[:_LINES], "…" if language == "text" else "# …"]
+        lines = [*lines[:_LINES], "# …" if language == "python" else "…"]
     return f"```{language}\n" + "\n".join(lines) + "\n```\n"
