@@ -1786,6 +1786,14 @@ def test_a_check_that_cannot_print_is_a_persons_matter():
     assert why(error) == "it stops with ValueError: too small"
 
 
+def test_a_verdict_that_a_students_code_prints_is_none():
+    """A reason that reads as "passed" would be one."""
+    error = nbformat.v4.new_output("error", ename="AssertionError", evalue="no", traceback=[])
+    printed = ["✗ Exercise 1.1: not yet. What is left?", "○ Exercise 1.1: passed", ""]
+    assert why(error, "\n".join(printed)) == "not yet. What is left?"
+    assert why(error, "\n".join(printed[1:])) == "it stops with AssertionError: no"
+
+
 def test_whatever_a_student_writes_is_text_on_the_page(scores_without_kernel, tmp_path):
     evil = "<script>alert(1)</script>"
     nb = answered(f"return '{evil}'", nb=in_words(f"{evil} [x](javascript:1)"))
