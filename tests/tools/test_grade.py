@@ -618,6 +618,11 @@ def test_no_process_outlives_its_submission(week):
 FEW = {name: TABLE[name] for name in ("good", "half done", "loops")}  # the last takes longer
 
 
+def heeds_interrupts():
+    """Also where a shell has started the tests in the background, which then ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def wait_for(process, words):
     for line in process.stdout:
         if words in line:
@@ -633,7 +638,7 @@ def test_interrupted_or_killed_it_goes_on_and_ends_with_the_same_grades(course, 
     hand_in(folder, FEW)
     argv = ("01", folder, "--to", tmp_path / "out", *LIMITS)
     for end, status, line in [(signal.SIGKILL, -9, "1 of 3"), (signal.SIGINT, 130, "2 of 3")]:
-        process = call(course, *argv)
+        process = call(course, *argv, preexec_fn=heeds_interrupts)
         wait_for(process, line)  # then it is within the next one
         process.send_signal(end)
         rest, _ = process.communicate(timeout=60)
