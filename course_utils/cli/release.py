@@ -14,7 +14,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from course_utils.cli import links, notebooks, stamp
+from course_utils.cli import claims, links, notebooks, stamp
 from course_utils.cli.setup_venv import ROOT
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
@@ -155,7 +155,7 @@ def student_copy(nb, folder, beside, address):
 
     for position, cell in enumerate(nb.cells):
         if cell.cell_type == "markdown":
-            text = cell.source
+            text = claims.without_marks(cell.source)
             header = _HEADER.search(text) if position == 0 else None
             if header:
                 path = _from(folder, f"notebooks/{header['name']}", address)
