@@ -8,7 +8,7 @@ before it. A cell holds a claim by an assertion, or by an output that the tests 
 import ast
 import re
 
-_MARK = re.compile(r"[ \t]*<!--[ \t]*holds:[ \t]*(.*?)[ \t]*-->", re.DOTALL)
+_MARK = re.compile(r"\s*<!--[ \t]*holds:[ \t]*(.*?)[ \t]*-->", re.DOTALL)
 _ITEM = re.compile(r"^\d+\. ", re.MULTILINE)
 _START = re.compile(r"\n[ \t]*\n|^(?:[-*]|\d+\.) ", re.MULTILINE)  # of a paragraph or an item
 _FOUND = "## What we found\n"

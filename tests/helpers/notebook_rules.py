@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import nbformat
 
-from course_utils.cli import compare, links, notebooks, release, run, stamp
+from course_utils.cli import claims, compare, links, notebooks, release, run, stamp
 
 MAX_BYTES = 800_000
 MAX_LINE = 80  # a phone, Colab's column, a slide
@@ -445,7 +445,9 @@ def minutes_of_core(lesson):
     minutes = 0.0
     for _, cell in core(lesson):
         if cell.cell_type == "markdown":
-            text = re.sub(r"<details>.*?</details>", "", cell.source, flags=re.DOTALL)
+            text = re.sub(
+                r"<details>.*?</details>", "", claims.without_marks(cell.source), flags=re.DOTALL
+            )
             text = re.sub(r"\$\$.*?\$\$", " x" * 12, text, flags=re.DOTALL)
             words += len(re.sub(r"\$[^$]*\$", " x x x ", text).split())
             asked = re.findall(r"^####.*\(core, (\d+) minutes\)$", cell.source, re.MULTILINE)

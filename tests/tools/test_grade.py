@@ -618,6 +618,11 @@ def test_no_process_outlives_its_submission(week):
 FEW = {name: TABLE[name] for name in ("good", "half done", "loops")}  # the last takes longer
 
 
+def heeds_interrupts():
+    """Also where a shell has started the tests in the background, which then ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def wait_for(process, words):
     for line in process.stdout:
         if words in line:
@@ -633,7 +638,7 @@ def test_interrupted_or_killed_it_goes_on_and_ends_with_the_same_grades(course, 
     hand_in(folder, FEW)
     argv = ("01", folder, "--to", tmp_path / "out", *LIMITS)
     for end, status, line in [(signal.SIGKILL, -9, "1 of 3"), (signal.SIGINT, 130, "2 of 3")]:
-        process = call(course, *argv)
+        process = call(course, *argv, preexec_fn=heeds_interrupts)
         wait_for(process, line)  # then it is within the next one
         process.send_signal(end)
         rest, _ = process.communicate(timeout=60)
@@ -1784,6 +1789,14 @@ def test_a_check_that_cannot_print_is_a_persons_matter():
     assert why(error, "seen") == f"a hidden test failed: ValueError: {closed}"
     error.evalue = "too small"
     assert why(error) == "it stops with ValueError: too small"
+
+
+def test_a_verdict_that_a_students_code_prints_is_none():
+    """A reason that reads as "passed" would be one."""
+    error = nbformat.v4.new_output("error", ename="AssertionError", evalue="no", traceback=[])
+    printed = ["✗ Exercise 1.1: not yet. What is left?", "○ Exercise 1.1: passed", ""]
+    assert why(error, "\n".join(printed)) == "not yet. What is left?"
+    assert why(error, "\n".join(printed[1:])) == "it stops with AssertionError: no"
 
 
 def test_whatever_a_student_writes_is_text_on_the_page(scores_without_kernel, tmp_path):

@@ -500,22 +500,28 @@ class Desk:
 
     def check(self, exercise, answer):
         """What the visible check prints of ``answer``."""
-        exec(answer, self.names)
+        names = self._with(answer)
         code = compile(self.exercises[exercise].check, f"check of {exercise}", "exec")
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            exec(code, self.names)
+            exec(code, names)
         return printed.getvalue().strip()
 
     def hidden(self, exercise, answer):
         """What the hidden tests raise of ``answer``, or None."""
-        exec(answer, self.names)
+        names = self._with(answer)
         body = textwrap.indent(self.exercises[exercise].hidden, "    ")
-        exec("def hidden_tests():\n" + body, self.names)
+        exec("def hidden_tests():\n" + body, names)
         try:
-            self.names["hidden_tests"]()
+            names["hidden_tests"]()
         except Exception as error:
             return error
         return None
+
+    def _with(self, answer):
+        """The session's names and what ``answer`` defines: no earlier answer is left in them."""
+        names = dict(self.names)
+        exec(answer, names)
+        return names
 
 
 def seed_of(number):

@@ -339,7 +339,7 @@ def the_report_says_so(exercise):
         "another start": other > ceiling - 0.05,
         "because of the curvature": lds > plain + 0.1,
         "merely most similar": top > 2 * near,
-        "some twenty": top > 2 * chance,
+        "at random would": top > 2 * chance,
     }
     claims = re.findall(r"^\*\*([ABC])\.\*\* (.*)", task, re.M)
     told = dict(re.findall(r"([ABC]): ((?:not )?supported), since", answer))
