@@ -96,7 +96,11 @@ def test_requirements_are_such_that_colab_and_the_set_up_understand_them():
     for requirement in map(Requirement, ALL):
         assert {clause.operator for clause in requirement.specifier} <= {">=", "<"}
         assert requirement.marker is None
-    assert set(EXTRAS) == {"lab", "test", "browser", "site", "cuda"} >= set().union(*main.JOBS.values())
+    assert (
+        set(EXTRAS)
+        == {"lab", "test", "browser", "site", "cuda"}
+        >= set().union(*main.JOBS.values())
+    )
     assert PROJECT["requires-python"] == ">=" + ".".join(map(str, OLDEST))
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^ {4}(uv pip compile .*)$", text, re.MULTILINE)
