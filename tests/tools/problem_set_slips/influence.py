@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from problem_set_slips import in_numpy, returned, solved_by, swap
 
-EXECUTED, MORE = (21, 246), (313, 277, 55, 6)
+EXECUTED, MORE = (21, 246), (313, 277, 55, 8)
 
 
 def unless(word, change):
@@ -59,6 +59,10 @@ WRONG = {
         "one step fewer": (swap(r"\(num_steps\)", "(num_steps - 1)"), "three times step_2"),
         "the derivative alone": (returned("return dw"), "A pair"),
         "exchanged": (returned("return dw, w"), None),
+        "gradients twice": (
+            swap("( *)g, dg = (.*)", r"\1gradient(w)\n\1g, dg = \2"),
+            "gradient was called",
+        ),
         "products twice": (
             swap("( *)g, dg = (.*)", r"\1hvp(w, dw)\n\1g, dg = \2"),
             "hvp was called",
@@ -74,6 +78,14 @@ WRONG = {
         "the old mean": (
             swap(r"pull = \(g - g.mean\(axis=0\)\) / \(n \+ 1\)", "pull = g / n"),
             "n + 1 rows",
+        ),
+        "its own share alone": (
+            swap(r"pull = \(g.mean\(axis=0\) - g\)", "pull = -g"),
+            "other shares change",
+        ),
+        "its own new share alone": (
+            swap(r"pull = \(g - g.mean\(axis=0\)\)", "pull = g"),
+            "other shares change",
         ),
         "n": (swap(r"\(n [+-] 1\)", "n"), "n, or n"),
         "the old one stays": (swap(r"(pull = .*?) - g\) / n", r"\1) / n"), "still there"),
@@ -312,6 +324,8 @@ def a_training_says_so(exercise):
     assert np.isclose(difference(steep, K), 1 / steep, rtol=0.01)
     delta = float(re.search(r"= ([\d.e-]+)\$\.", answer)[1])
     assert np.isclose(delta, 1 / flat, rtol=0.1)
+    shares = [1 / (h + delta) / difference(h, K) for h in delta * np.array([0.5, 1.8, 4])]
+    assert "too small, by less than a quarter" in answer and 0.75 < min(shares) < max(shares) < 1
     popular = float(re.search(r"\\delta = ([\d.]+)\$ for this training", task)[1])
     steps = int(re.search(r"K \\approx ([\d,]+)\$ steps", answer)[1].replace(",", ""))
     if steps < 20_000:
@@ -322,26 +336,45 @@ def a_training_says_so(exercise):
     ).groups()
     assert told == ("small" if ratio < 1 else "large")
     assert np.isclose(float(times), max(ratio, 1 / ratio), rtol=0.1)
+    shares = [1 / (h + popular) / difference(h, K) for h in delta * np.array([0.5, 2, 3, 4, 5])]
+    if told == "small":
+        assert ratio < min(shares) < max(shares) < 1
+    else:
+        assert "too small, by a tenth at most" in answer and 0.89 < min(shares)
 
 
 def the_report_says_so(exercise):
     """By reading the tables, and by trying what other scores would do to an LDS."""
     task, answer = exercise.task, exercise.answer
     cells = [line.strip("| ").split(" | ") for line in task.split("\n") if line.startswith("| ")]
-    (_, lds, other, slope), (_, plain, _, _), (_, _, ceiling, _) = (
+    (_, lds, other, slope), (_, plain, plain_other, _), (_, _, ceiling, _) = (
         [row[0], *map(float, row[1:])] for row in cells if len(row) == 4 and row[1][0].isdigit()
     )
-    (predicted, top), (_, chance), (_, near) = (
+    (predicted, top), (chance_predicted, chance), (near_predicted, near) = (
         map(float, row[1:]) for row in cells if len(row) == 3 and row[1][-1].isdigit()
     )
     verdicts = {
         "by how much": 0.8 < slope < 1.25,
         "another start": other > ceiling - 0.05,
-        "because of the curvature": lds > plain + 0.1,
-        "merely most similar": top > 2 * near,
-        "at random would": top > 2 * chance,
+        "because of the curvature": lds > plain,
+        "merely most similar": top > near,
+        "at random would": top > chance,
     }
+    # None of them by a hair
+    assert lds <= plain or lds > plain + 0.2
+    assert other > ceiling - 0.05 or other < ceiling - 0.2
+    assert all(top < control or top > 2 * control for control in (near, chance))
+    # No table that cannot be: twenty that raise the loss as well as others do, and their scores
+    assert near >= chance and near_predicted < predicted > chance_predicted
+    assert plain <= 1 and max(other, plain_other) <= ceiling
+    sizes = np.array([predicted / top, near_predicted / near, chance_predicted / chance])
+    if verdicts["by how much"]:
+        assert np.allclose(sizes, 1, atol=0.25)
+    else:
+        assert not 0.4 < sizes[0] < 2
     claims = re.findall(r"^\*\*([ABC])\.\*\* (.*)", task, re.M)
+    for row in exercise.rubric.split("\n"):
+        assert ("one of the two is enough" in row) == ("slope of predicted on measured" in row)
     told = dict(re.findall(r"([ABC]): ((?:not )?supported), since", answer))
     found = [next(v for words, v in verdicts.items() if words in claim) for _, claim in claims]
     assert [told[letter] == "supported" for letter, _ in claims] == found
