@@ -269,6 +269,7 @@ WRONG = {
             "common mean",
         ),
         "not divided by the chances": (swap(r" / \(N \* chances.*?\)", ""), None),
+        "p for p (1 - p)": (swap(r" \* \(1 - B / N\)", ""), "its variance is p (1 - p)"),
         "no noise": (covariance("0 * e.T @ e"), "every batch"),
         "one example": (swap("N, B = .*", "N, B = len(t), 1"), "noise of one example"),
         "the loss halved otherwise": (loss_halved_otherwise, "is the square halved"),
@@ -422,6 +423,8 @@ def the_race_says_so(exercise):
     assert np.allclose([told_floor, told_floor * told_knee], [floor, product], rtol=0.12)
     low, high = map(int, re.search(r"between (\d+) and (\d+)", exercise.rubric).groups())
     assert low < product / floor < high
+    assert np.allclose([low, high], [0.8 * told_knee, 1.2 * told_knee], rtol=0, atol=1.1)
+    assert "to twenty percent" in task and "(twenty percent)" in exercise.rubric
     many = np.arange(1, 20_000)
     steps = told_floor * (1 + told_knee / many)
     if "is bought" in task:
@@ -445,11 +448,27 @@ def the_race_says_so(exercise):
         )
         time = steps * (fixed + each * many)
         told = re.search(
-            r"\\approx (\d+)\$\. There.*?about\s([\d.]+) seconds.*?, (\d+) times", b, re.S
+            r"\\approx (\d+)\$ \(or.*?There.*?about\s([\d.]+) seconds.*?, (\d+) times", b, re.S
         )
         assert time[int(told[1]) - 1] < 1.001 * time.min()
+        powers, named = (
+            2 ** np.arange(12),
+            re.search(r"\(or (.*), the nearest power of two\)", b)[1],
+        )
+        near = [min(powers, key=lambda B: abs(B - int(told[1]))), powers[time[powers - 1].argmin()]]
+        assert set(near) <= set(map(int, named.split(" or ")))
+        assert max(time[int(power) - 1] for power in named.split(" or ")) < 1.1 * time.min()
+        assert f"{told[1]} or {named}, and" in " ".join(exercise.rubric.split())
         assert np.isclose(float(told[2]), time.min() / 1000, rtol=0.05)
         assert np.isclose(float(told[3]), S[0] * (fixed + each) / time.min(), rtol=0.03, atol=0.6)
+    if "Momentum of 0.9" in task:
+        assert "by a factor of ten and more" in c
+        h, heavy, plain = np.array([1.0, 1e-3]), [], []  # best of all step sizes
+        for size in np.linspace(0.1, 3.9, 400):
+            plain.append(max(abs(1 - size * h)))
+            steps = [np.array([[1.9 - size * x, -0.9], [1, 0]]) for x in h]
+            heavy.append(max(abs(np.linalg.eigvals(step)).max() for step in steps))
+        assert np.log(min(heavy)) < 10 * np.log(min(plain)) < 0
     if "times fewer steps" in c:
         assert int(re.search(r"then (\d+) times", c)[1]) == round(S[0] / S[-1])
 

@@ -78,6 +78,7 @@ def _by_hand(draw, way, wanted, anchored, half):
         slips["at the anchor"] = expected(at=anchor)
     if way == "coins":
         slips["centred"] = expected(known=centred)
+        slips["p alone"] = expected(noise=N / (N - B))
     if way == "without":
         slips["N for N - 1"] = expected(noise=(N - 1) / N)
     else:

@@ -4,6 +4,7 @@ from course_utils.instructors.problem_sets.drawing import Draw
 from course_utils.instructors.problem_sets.templates import exercise
 
 BATCHES = [1, 4, 16, 64, 256]
+POWERS = [2**i for i in range(12)]
 LIMITS = ["examples", "steps", "time"]  # what there is little of
 CLAIMS = ["rule", "scale", "momentum", "fixed"]  # what a colleague says, and is wrong
 
@@ -24,6 +25,10 @@ def make(seed):
         "steps": read_knee / (ratio - 1),
         "time": (fixed / each * read_knee) ** 0.5,
     }
+    # the nearest to it, or either where it is about half-way between two
+    powers = [
+        power for power in POWERS if max(power, best["time"]) < 1.55 * min(power, best["time"])
+    ]
     return exercise(
         "O.6",
         "optimization/race.j2",
@@ -37,6 +42,7 @@ def make(seed):
             fixed=fixed,
             each=each,
             best=best[limit],
+            powers=powers,
             large=draw.choice([512, 1024, 2048]),
         ),
     )
