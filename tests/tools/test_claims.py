@@ -2,23 +2,11 @@
 
 import nbformat
 import pytest
+from small_notebooks import code, markdown, notebook
 
 from course_utils.cli import claims, notebooks
 
 SOLVED = notebooks.solved()
-
-
-def markdown(text, name="text"):
-    return nbformat.v4.new_markdown_cell(text, id=name)
-
-
-def code(source, name="code", printed=""):
-    outputs = [nbformat.v4.new_output("stream", text=printed)] if printed else []
-    return nbformat.v4.new_code_cell(source, id=name, outputs=outputs, execution_count=1)
-
-
-def notebook(*cells):
-    return nbformat.v4.new_notebook(cells=list(cells))
 
 
 MARKED = notebook(

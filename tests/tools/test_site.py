@@ -1,4 +1,4 @@
-"""The site: what its sliders show, what its pages link, and which cell holds which claim."""
+"""The site: what its sliders show, what its pages link, and what its ledger lists."""
 
 import functools
 import io
@@ -16,6 +16,7 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
+from small_notebooks import code, markdown, notebook
 
 from course_utils import widgets
 from course_utils.cli import notebooks, release, stamp
@@ -32,19 +33,6 @@ from course_utils.site import (
 
 SOLVED = notebooks.solved()
 ADDRESS = stamp.Address("OWNER/REPO")
-
-
-def markdown(text, name="text"):
-    return nbformat.v4.new_markdown_cell(text, id=name)
-
-
-def code(source, name="code", printed=""):
-    outputs = [nbformat.v4.new_output("stream", text=printed)] if printed else []
-    return nbformat.v4.new_code_cell(source, id=name, outputs=outputs, execution_count=1)
-
-
-def notebook(*cells):
-    return nbformat.v4.new_notebook(cells=list(cells))
 
 
 # What a slider shows
