@@ -15,9 +15,14 @@ _DRAWING = ("plotting.py", "widgets.py", "site/frames.py")
 _CODE = '__import__("course_utils.site.frames", fromlist=["draw"]).draw(Out, {cells!r}, {folder!r})'
 
 
+def shows_one(cell):
+    """Whether a code cell shows an Explorer."""
+    return "widgets.Explorer(" in cell.source
+
+
 def cells_of(nb):
     """The ids of the cells that show an Explorer, in order."""
-    return [cell.id for _, cell in notebooks.code_cells(nb) if "widgets.Explorer(" in cell.source]
+    return [cell.id for _, cell in notebooks.code_cells(nb) if shows_one(cell)]
 
 
 def folder_of_frames(path, root):

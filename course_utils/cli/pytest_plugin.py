@@ -51,7 +51,7 @@ def pytest_configure(config):
 
     def collect(self):
         yield from collect_cells(self)
-        count = sum("widgets.Explorer(" in cell.source for cell in self.nb.cells)
+        count = len(explorers.cells_of(self.nb))
         if count:
             source = MOVE_EXPLORERS
             if os.environ.get("COURSE_FRAMES"):  # the site's build then need not run notebooks

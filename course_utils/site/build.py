@@ -1,6 +1,7 @@
 """Build the course as a static site, from the notebooks and the outputs stored in them."""
 
 import argparse
+import functools
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
-from course_utils.cli import compilation_cache, notebooks
+from course_utils.cli import compilation_cache, notebooks, stamp
 from course_utils.cli.explorers import cells_of, folder_of_frames, read_frames
 from course_utils.cli.setup_venv import ROOT
 from course_utils.site import ledger, lessons, links, pages
@@ -70,9 +71,10 @@ def write_source(root, source, static, address, *, pdf=False, still=False):
     paths = notebooks.solved(root)
     for path in paths:
         drawn = None if still else read_frames(path, root)
-        for cell in drawn or ():
-            kept = folder_of_frames(path, root) / cell
-            shutil.copytree(kept, static / "frames" / path.name[:2] / cell)
+        if drawn:
+            kept = folder_of_frames(path, root)
+            for cell in drawn:
+                shutil.copytree(kept / cell, static / "frames" / path.name[:2] / cell)
         nb = lessons.page(path, address, drawn, pdf)
         (source / path.name).write_text(notebooks.dumps(nb), encoding="utf-8")
     repository = pages.repository_pages(root, address)
@@ -85,7 +87,7 @@ def write_source(root, source, static, address, *, pdf=False, still=False):
         "letters.md": pages.letters(paths),
         "ledger.md": ledger.page(
             paths,
-            lessons.moved_links,
+            functools.partial(lessons.moved_links, address=address),
             pages.table(repository["reproduced.md"]),
             json.loads((HERE.parent / "paper_scale.json").read_text(encoding="utf-8")),
         ),
@@ -151,7 +153,7 @@ def build(out, root=ROOT, *, pdf=False, still=False, draw=True):
         SiteError: if Sphinx warns, or a link of a page leads nowhere.
         pages.PageError: if a page cannot be written.
     """
-    address = lessons.address(root)
+    address = stamp.present(root)
     if draw and not still:
         draw_frames(root)
     with tempfile.TemporaryDirectory(prefix="course-site-") as folder:

@@ -3,10 +3,11 @@
 import copy
 import html
 import json
+import posixpath
 import re
 from urllib.parse import quote
 
-from course_utils.cli import claims, links, notebooks, stamp
+from course_utils.cli import claims, explorers, links, notebooks
 
 _HEADER = re.compile(r"^\*Exercises without answers:.*\*$", re.MULTILINE)
 _SECTION = re.compile(r"^#{1,3} +(.*)$", re.MULTILINE)
@@ -16,6 +17,13 @@ _EXPLORER = re.compile(r"Explorer\((.*?)\)(?:: (.*))?", re.DOTALL)
 _PREDICTION = re.compile(r"Your prediction, (.*): (.*)")
 # What README.md says in a section has a page of its own here
 README_PAGES = {"contents": "lessons.md", "start": "start.md", "for-instructors": "teach.md"}
+# Files of the repository that have a page: where they are, and what the page is called
+FILES = {
+    ".github/REPRODUCED.md": "reproduced.md",
+    ".github/SPEED.md": "speed.md",
+    "CONTRIBUTING.md": "contributing.md",
+    ".github/CHANGELOG.md": "changelog.md",
+}
 
 
 def title(nb):
@@ -34,18 +42,28 @@ def sections(nb):
     return found
 
 
-def moved_links(text):
-    """``text`` of a page in ``notebooks/``, with its links as they are on the site."""
+def moved_links(text, address, folder="notebooks"):
+    """``text`` of a page of the repository, its links as they are on the site, or to GitHub.
+
+    Args:
+        text: Markdown.
+        address: of the repository.
+        folder: where the page stands in it; "" for the top.
+    """
 
     def rewrite(target):
         path, _, fragment = target.partition("#")
-        if path == "../README.md":
+        path = posixpath.normpath(f"{folder}/{path}".lstrip("/"))
+        name, place = path.rpartition("/")[2], "#" + fragment if fragment else ""
+        if path == "README.md":
             return README_PAGES.get(fragment, "index.md")
-        if path.startswith("student/"):
-            return "downloads/" + path[len("student/") :]
-        if path.startswith("../notebooks/"):
-            path = path[len("../notebooks/") :]
-        return path + ("#" + fragment if fragment else "")
+        if path in FILES:
+            return FILES[path] + place
+        if path.startswith("notebooks/student/"):
+            return f"downloads/{name}"
+        if re.fullmatch(r"notebooks/[^/]+\.(ipynb|md)", path):
+            return name + place
+        return address.page(path)
 
     return links.moved(text, rewrite)
 
@@ -72,24 +90,23 @@ def page(path, address, drawn=None, pdf=False):
     Args:
         path: a solved notebook.
         address: of the repository, for the links that open the lesson elsewhere.
-        drawn: what ``frames.read`` says of the lesson's Explorers; without it the stored pictures
-            stand alone.
+        drawn: what ``explorers.read_frames`` says of the lesson's Explorers; without it the stored
+            pictures stand alone.
         pdf: whether the lesson will have one to link.
     """
     nb = copy.deepcopy(notebooks.read(path))
     nb.metadata.language_info.pygments_lexer = "ipython3"
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            _text(cell, launch(path.name, address, pdf))
+            _text(cell, launch(path.name, address, pdf), address)
         else:
             _code(cell, path.name[:2], (drawn or {}).get(cell.id))
     return nb
 
 
-def _text(cell, launched):
-    text = claims.without_marks(cell.source)
-    text = _HEADER.sub(lambda _: launched, text)
-    text = moved_links(text)
+def _text(cell, launched, address):
+    text = moved_links(claims.without_marks(cell.source), address)
+    text = _HEADER.sub(lambda _: launched, text)  # its links are the page's own
     if cell.metadata.get("nbgrader", {}).get("solution") and not text.startswith("<details>"):
         text = f"<details><summary>A model answer</summary>\n\n{text}\n</details>"
     cell.source = f'<span id="cell-{cell.id}"></span>\n\n{text}'
@@ -105,7 +122,7 @@ def _code(cell, number, drawn):
     if prompts:
         prompts["code_prompt_hide"] = prompts["code_prompt_show"].replace("Show", "Hide")
     cell.source = _MARKER.sub("", _HIDDEN_TESTS.sub("", cell.source)).rstrip("\n")
-    is_explorer = "widgets.Explorer(" in cell.source
+    is_explorer = explorers.shows_one(cell)
     alts, outputs = [], []
     for output in cell.outputs:
         data = output.get("data", {})
@@ -151,8 +168,3 @@ def _explorer(cell, number, said, drawn):
         f'<div class="explorer" data-folder="{folder}">{told}'
         f'<script type="application/json">{data}</script></div>'
     )
-
-
-def address(root):
-    """The repository's address, as badges name it."""
-    return stamp.present(root)

@@ -2,14 +2,13 @@
 
 import base64
 import html
-import posixpath
 import re
 import string
 import tomllib
 from importlib import import_module
 from pathlib import Path
 
-from course_utils.cli import links, notebooks
+from course_utils.cli import notebooks
 from course_utils.site import lessons
 
 HERE = Path(__file__).parent
@@ -79,47 +78,16 @@ def table(text):
     return re.search(r"(?:^\|.+\|\n)+", text, re.MULTILINE)[0]
 
 
-def moved_links(text, address, folder=""):
-    """``text`` of a page of the repository, its links as they are on the site, or to GitHub."""
-
-    def rewrite(target):
-        path, _, fragment = target.partition("#")
-        if not path:
-            return lessons.README_PAGES.get(fragment, target)
-        path = posixpath.normpath(f"{folder}/{path}".lstrip("/"))
-        name = path.rpartition("/")[2]
-        if path == "README.md":
-            return lessons.README_PAGES.get(fragment, "index.md")
-        if path in FILES:
-            return FILES[path] + ("#" + fragment if fragment else "")
-        if path.startswith("notebooks/student/"):
-            return f"downloads/{name}"
-        if re.fullmatch(r"notebooks/[^/]+\.(ipynb|md)", path):
-            return name + ("#" + fragment if fragment else "")
-        return address.page(path)
-
-    return links.moved(text, rewrite)
-
-
-# Files of the repository that have a page: where they are, and what the page is called
-FILES = {
-    ".github/REPRODUCED.md": "reproduced.md",
-    ".github/SPEED.md": "speed.md",
-    "CONTRIBUTING.md": "contributing.md",
-    ".github/CHANGELOG.md": "changelog.md",
-}
-
-
 def repository_pages(root, address):
     """The pages that are files of the repository: name to text."""
     pages = {}
     for path in sorted((root / "notebooks").glob("*.md")):
-        pages[path.name] = moved_links(path.read_text(encoding="utf-8"), address, "notebooks")
-    for path, name in FILES.items():
+        pages[path.name] = lessons.moved_links(path.read_text(encoding="utf-8"), address)
+    for path, name in lessons.FILES.items():
         if (root / path).exists():
             folder = path.rpartition("/")[0]
             text = (root / path).read_text(encoding="utf-8")
-            pages[name] = moved_links(text, address, folder)
+            pages[name] = lessons.moved_links(text, address, folder)
     return pages
 
 
@@ -128,7 +96,7 @@ def readme_pages(root, address):
     text = (root / "README.md").read_text(encoding="utf-8")
 
     def taken(heading):
-        return moved_links(_section(text, heading, "README.md"), address)
+        return lessons.moved_links(_section(text, heading, "README.md"), address, "")
 
     start, teach = taken("Start"), taken("For instructors")
     return {
@@ -159,8 +127,8 @@ def _contents(text, address):
             raise PageError(f"README.md: row {number} of the contents links no solved notebook")
         name = cell.split("<br>")[0]
         lines.append(f"| {number} | [{name}]({solved[1]}) | {question} | {minutes} | {needs} |")
-    table = "\n".join(lines)
-    return f"# Lessons\n\n{table}\n\n{moved_links(rest, address)}\n"
+    table, rest = "\n".join(lines), lessons.moved_links(rest, address, "")
+    return f"# Lessons\n\n{table}\n\n{rest}\n"
 
 
 def front(paths, address, root, further):

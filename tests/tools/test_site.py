@@ -174,18 +174,19 @@ def test_the_ledger_shows_claim_cell_assertion_and_output(tmp_path):
         code("x = 1\nassert x + 1 == 2\nprint(x)", "sum", "1\n"),
     )
     path.write_text(nbformat.writes(nb))
-    page = ledger.page([path], lessons.moved_links, "| a |\n| --- |\n", {})
+    moved = functools.partial(lessons.moved_links, address=ADDRESS)
+    page = ledger.page([path], moved, "| a |\n| --- |\n", {})
     assert "## 1 · Small" in page and "> It is [2](02_b.ipynb)." in page and "| a |" in page
     assert '<a href="01_small.html#cell-text">1.1 A sum</a>' in page
     assert '<a href="01_small.html#cell-sum">`sum`</a>' in page
     assert "```python\nassert x + 1 == 2\n```" in page and "```text\n1\n```" in page
     assert "Nothing has been run at these sizes yet." in page
-    page = ledger.page([path], lessons.moved_links, "", {"fig2": {"r": 0.9}})
+    page = ledger.page([path], moved, "", {"fig2": {"r": 0.9}})
     assert "`fig2`" in page and '"r": 0.9' in page and "Nothing has been run" not in page
     nb.cells[1].source, nb.cells[1].outputs = "x = 1", []
     path.write_text(nbformat.writes(nb))
     with pytest.raises(ValueError, match="01_small.ipynb: .*cell sum has no assertion"):
-        ledger.page([path], lessons.moved_links, "", {})
+        ledger.page([path], moved, "", {})
 
 
 def test_students_copies_have_no_marks():
