@@ -21,7 +21,7 @@ from course_utils.cli.explorers import cell_for_frames, folder_of_frames
 
 MOST = 60  # positions of one Explorer
 BUDGET = 1_400_000  # bytes of all frames of a lesson
-_GRID_OF = 2  # sliders that move together; more of them move one at a time
+_TOGETHER = 2  # sliders that move together; each further one moves alone
 
 
 def run(path, root):
@@ -76,11 +76,15 @@ def draw(out, cells, folder):
 
 
 class _Control:
-    """The positions of a slider or choice: all values that a reader can set, and those kept."""
+    """The positions of a slider or choice: all values that a reader can set, and those kept.
+
+    Sliders of one ``group`` move together, while those of others stand where they start.
+    """
 
     def __init__(self, name, widget):
         self.name, self.label = name, widget.description
         self.is_slider = not hasattr(widget, "options")
+        self.group = 0 if self.is_slider else None
         if self.is_slider:
             count = math.floor((widget.max - widget.min) / widget.step + 1e-9) + 1
             kind = type(widget.value)
@@ -115,33 +119,31 @@ def thinned(positions, start, count):
 
 
 def combinations(controls, most=MOST):
-    """The positions of all controls together that are drawn, and whether sliders move one by one.
+    """The positions of all controls together that are drawn; the controls keep their own.
 
-    A choice keeps all its options. One slider or two share what is left as a grid; of three and
-    more one moves while the others stand where they start.
+    A choice keeps all its options. One slider or two share what is left as a grid; each further one
+    moves alone, a quarter of it at most, while the others stand where they start.
     """
     sliders = [control for control in controls if control.is_slider]
     options = math.prod(len(control.kept) for control in controls if not control.is_slider)
     room = max(1, most // options)
-    one_by_one = len(sliders) > _GRID_OF
-    for number, control in enumerate(sliders):
-        if one_by_one:
-            control.thin(1 + (room - 1) // len(sliders))
-        else:  # what a short slider leaves is the next one's
-            left = len(sliders) - number
-            control.thin(math.floor(room ** (1 / left) + 1e-9))
-            room //= len(control.kept)
-    return positions(controls, one_by_one), one_by_one
+    together, alone = sliders[:_TOGETHER], sliders[_TOGETHER:]
+    for group, control in enumerate(alone, start=1):
+        control.group = group
+        control.thin(most // options // 4)
+        room -= len(control.kept) - 1
+    for number, control in enumerate(together):  # what a short slider leaves is the next one's
+        left = len(together) - number
+        control.thin(math.floor(room ** (1 / left) + 1e-9))
+        room //= len(control.kept)
+    return positions(controls)
 
 
-def positions(controls, one_by_one):
-    """All combinations of the positions that the controls keep."""
-    every = [control.kept for control in controls]
-    if not one_by_one:
-        return list(itertools.product(*every))
+def positions(controls):
+    """All combinations of the positions that the controls keep, where one group of them moves."""
     found = {}
-    for moving in [control for control in controls if control.is_slider]:
-        axes = [c.kept if c is moving or not c.is_slider else [c.start] for c in controls]
+    for moving in {control.group for control in controls if control.is_slider} or {None}:
+        axes = [c.kept if c.group in (None, moving) else [c.start] for c in controls]
         found.update(dict.fromkeys(itertools.product(*axes)))
     return list(found)
 
@@ -155,7 +157,7 @@ class _Frames:
 
         self.explorer = explorer
         self.controls = [_Control(name, widget) for name, widget in explorer.controls.items()]
-        self.all, self.one_by_one = combinations(self.controls)
+        self.all = combinations(self.controls)
         pictures, self.said = {}, {}
         for position in self.all:
             values = {c.name: c.values[i] for c, i in zip(self.controls, position)}
@@ -178,7 +180,7 @@ class _Frames:
         if longest is None or len(longest.kept) <= 3:
             return False
         longest.thin(min(len(longest.kept) - 1, len(longest.kept) * 4 // 5))
-        self.all = positions(self.controls, self.one_by_one)
+        self.all = positions(self.controls)
         return True
 
     @property
@@ -191,7 +193,8 @@ class _Frames:
             shown = [c.shown[i] for i in c.kept]
             kind = "slider" if c.is_slider else "choice"
             told = {"label": c.label, "kind": kind, "shown": shown, "start": c.kept.index(c.start)}
-            controls.append(told | ({"of": len(c.values)} if c.is_slider else {}))
+            of = {"of": len(c.values), "group": c.group} if c.is_slider else {}
+            controls.append(told | of)
         frames = {}
         for number, position in enumerate(self.all):
             at = [c.kept.index(i) for c, i in zip(self.controls, position)]
@@ -200,7 +203,6 @@ class _Frames:
             "alt": self.explorer.alt,
             "width": round(self.pixels[0] * plotting.SHOWN / plotting.DPI),
             "pixels": list(self.pixels),
-            "oneByOne": self.one_by_one,
             "controls": controls,
             "frames": frames,
         }

@@ -106,20 +106,23 @@ def test_thinning_keeps_both_ends_and_the_start(count, start, most):
     assert np.diff(kept).max() <= 2 * np.ceil((count - 1) / (min(count, most) - 1))
 
 
-SLIDERS = {
-    "one slider keeps sixty": ([101], [], 60, False),
-    "a short one keeps all": ([9], [], 9, False),
-    "two make a grid": ([101, 50], [], 56, False),
-    "what a short one leaves is the other's": ([3, 101], [], 60, False),
-    "a choice keeps all its options": ([101], [3], 60, False),
-    "three move one at a time": ([101, 101, 101], [], 58, True),
-    "three, for each option": ([50, 50, 50], [2], 56, True),
+SLIDERS = {  # positions of each slider and options of each choice: how many are drawn
+    "one slider keeps sixty": ([101], [], 60),
+    "a short one keeps all": ([9], [], 9),
+    "two make a grid": ([101, 50], [], 7 * 8),
+    "what a short one leaves is the other's": ([3, 101], [], 3 * 20),
+    "a choice keeps all its options": ([101], [3], 60),
+    "choices alone": ([], [3, 4], 12),
+    "a third moves alone": ([101, 101, 101], [], 6 * 7 + 14),
+    "a short third leaves more to the grid": ([101, 101, 4], [], 7 * 8 + 3),
+    "three, for each option": ([50, 50, 50], [2], 2 * (4 * 6 + 6)),
+    "a third and a fourth": ([50, 50, 50, 50], [], 5 * 6 + 14 + 14),
 }
 
 
 @pytest.mark.parametrize("name", SLIDERS)
 def test_positions_are_at_most_sixty(name):
-    counts, options, expected, one_by_one = SLIDERS[name]
+    counts, options, expected = SLIDERS[name]
     made = [
         frames._Control(f"s{i}", widgets.slider(1, n, start=2, label="s"))
         for i, n in enumerate(counts)
@@ -128,12 +131,12 @@ def test_positions_are_at_most_sixty(name):
         frames._Control(f"c{i}", widgets.choice([str(j) for j in range(n)], label="c"))
         for i, n in enumerate(options)
     ]
-    at, alone = frames.combinations(made)
-    assert len(at) == len(set(at)) == expected <= frames.MOST and alone == one_by_one
+    at = frames.combinations(made)
+    assert len(at) == len(set(at)) == expected <= frames.MOST
     assert tuple(control.start for control in made) in at
-    if alone:
-        moved = [sum(i != c.start for i, c in zip(p, made) if c.is_slider) for p in at]
-        assert max(moved) == 1
+    moved = {tuple(k for k in range(len(counts)) if p[k] != made[k].start) for p in at}
+    assert {m for m in moved if len(m) > 1} == ({(0, 1)} if len(counts) > 1 else set())
+    assert {m for m in moved if len(m) == 1} == {(k,) for k in range(len(counts))}
 
 
 def test_frames_too_large_for_a_page_are_thinned(tmp_path, monkeypatch):

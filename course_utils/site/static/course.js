@@ -91,11 +91,11 @@
     }
 
     function set(which, position) {
-      if (told.oneByOne && told.controls[which].kind === "slider") {
-        told.controls.forEach((control, other) => {
-          if (other !== which && control.kind === "slider") at[other] = control.start;
-        });
-      }
+      const { kind, group } = told.controls[which];
+      told.controls.forEach((control, other) => {
+        const both = kind === "slider" && control.kind === "slider";
+        if (both && control.group !== group) at[other] = control.start;
+      });
       at[which] = position;
       for (const move of moves) move();
       show();
@@ -141,7 +141,9 @@
       const counts = kept.map((control) => `${control.shown.length} of ${control.of}`);
       notes.push(`Drawn here: ${counts.join(", ")} positions; a notebook has all.`);
     }
-    if (told.oneByOne) notes.push("One slider moves at a time; the others go back to their start.");
+    for (const control of told.controls.filter((c) => c.group > 0)) {
+      notes.push(`“${control.label}” moves alone: the other sliders then go back to their start.`);
+    }
     if (notes.length) controls.push(element("p", { className: "note", textContent: notes.join(" ") }));
     const panel = element("div", { className: "controls" }, ...controls);
     panel.setAttribute("role", "group");
