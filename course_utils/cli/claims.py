@@ -48,7 +48,8 @@ def evidence(cell):
     if "nbval-ignore-output" not in cell.metadata.get("tags", []):
         for output in cell.get("outputs", []):
             text = output.get("text") or output.get("data", {}).get("text/plain", "")
-            if text.strip() and not text.startswith(_NO_EVIDENCE):
+            compared = output.get("name") != "stderr" and not text.startswith(_NO_EVIDENCE)
+            if text.strip() and compared:
                 outputs.append(text.strip("\n"))
     return _assertions(cell.source), outputs
 

@@ -55,6 +55,9 @@ def test_a_figure_a_prediction_and_an_output_not_compared_hold_nothing():
         assert claims.evidence(cell) == ([], [])
     cell = code("print(1)", "x", "1\n")
     assert claims.evidence(cell) == ([], ["1"])
+    cell.outputs[0].name = "stderr"
+    assert claims.evidence(cell) == ([], [])
+    cell.outputs[0].name = "stdout"
     cell.metadata["tags"] = ["nbval-ignore-output"]
     assert claims.evidence(cell) == ([], [])
 
