@@ -9,10 +9,15 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _FOOT = '<span style="font-size: 8px; margin: auto" class="pageNumber"></span>'
 _OPEN = """async () => {
     for (const fold of document.querySelectorAll("details")) fold.open = true;
+    for (const link of [...document.links]) {  // to other pages of the server that prints
+        const here = link.pathname === location.pathname;
+        if (link.host === location.host && !here) link.removeAttribute("href");
+    }
     for (const image of document.images) image.loading = "eager";
     await MathJax.startup.promise;
     await MathJax.startup.document.lazyTypesetAll?.();
     await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+    await document.fonts.ready;
 }"""
 
 
@@ -63,6 +68,8 @@ def print_lessons(folder, names):
                     display_header_footer=True,
                     header_template="<span></span>",
                     footer_template=_FOOT,
+                    tagged=True,  # for screen readers, in the page's language
+                    outline=True,
                 )
                 page.close()
             browser.close()
