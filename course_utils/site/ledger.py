@@ -1,11 +1,12 @@
 """The page of the ledger: each claim of the course beside what would fail if it were false."""
 
+import html
+import itertools
 import json
+import re
 
 from course_utils.cli import claims, notebooks
-from course_utils.site import lessons
-
-_LINES = 12  # of an assertion or an output that are shown
+from course_utils.site import lessons, pages
 
 
 def page(paths, moved, reproduced, at_scale):
@@ -24,50 +25,56 @@ def page(paths, moved, reproduced, at_scale):
     for path in paths:
         nb = notebooks.read(path)
         marked = claims.claims(nb)
-        if not marked:
-            continue
-        wrong = claims.problems(nb)
-        if wrong:
-            raise ValueError("\n".join(f"{path.name}: {line}" for line in wrong))
-        code = {cell.id: cell for cell in nb.cells if cell.cell_type == "code"}
-        sections = lessons.sections(nb)
-        parts.append(f"## {lessons.title(nb)}\n")
-        for place, text, holders in marked:
-            count += 1
-            where = f'<a href="{path.stem}.html#cell-{place}">{sections[place]}</a>'
-            parts.append(f"> {moved(text)}\n>\n> {where}\n")
-            for name in holders:
-                parts.append(_held(path, code[name]))
+        if marked:
+            count += len(marked)
+            parts += _lesson(nb, path, marked, moved)
     head = (
-        "# Ledger\n\nA claim of a lesson, and the assertion or the output that holds it: each run "
-        "of the tests executes every assertion, and compares every output with the one stored. "
-        f"{count} claims are marked.\n"
+        f"# Ledger\n\n{count} claims of the lessons. Folded under each, or under the last of "
+        "several, are the cells that hold it: each run of the tests executes their assertions, "
+        "and compares their outputs with those stored.\n"
     )
     papers = f"## Numbers of papers, beside ours\n\n{reproduced}\n\n{_at_scale(at_scale)}"
     return "\n".join([head, *parts, papers])
+
+
+def _lesson(nb, path, marked, moved):
+    """The part of one lesson: claims of one text that the same cells hold share a fold."""
+    wrong = claims.problems(nb)
+    if wrong:
+        raise ValueError("\n".join(f"{path.name}: {line}" for line in wrong))
+    cells = {cell.id: cell for cell in nb.cells}
+    sections, section = lessons.sections(nb), None
+    yield f"## {lessons.title(nb)}\n"
+    for (place, holders), said in itertools.groupby(marked, lambda claim: (claim[0], claim[2])):
+        if sections[place] != section:
+            section = sections[place]
+            yield f"**{pages.link(path, place, section)}**\n"
+        for _, text, _ in said:
+            yield f"{moved(text)}\n"
+        names = ", ".join(f"<code>{name}</code>" for name in holders)
+        held = [f"<p>{pages.link(path, place, 'The claim in its lesson')}</p>"]
+        for name in holders:
+            asserted, outputs = claims.evidence(cells[name])
+            held.append(f"<p>{pages.link(path, name, f'<code>{name}</code>')}</p>")
+            held += [_verbatim(text) for text in ["\n".join(asserted), *outputs] if text]
+        yield _fold(names, held)
 
 
 def _at_scale(results):
     head = "### At the sizes of the papers\n\n"
     if not results:
         return head + "Nothing has been run at these sizes yet.\n"
-    parts = [
-        f"`{name}`\n\n" + _block("json", json.dumps(r, indent=1)) for name, r in results.items()
-    ]
-    return head + "\n".join(parts)
+    return head + "\n".join(
+        _fold(f"<code>{html.escape(name)}</code>", [_verbatim(json.dumps(result, indent=1))])
+        for name, result in results.items()
+    )
 
 
-def _held(path, cell):
-    asserted, outputs = claims.evidence(cell)
-    lines = [f'Held by <a href="{path.stem}.html#cell-{cell.id}">`{cell.id}`</a>:\n']
-    if asserted:
-        lines.append(_block("python", "\n".join(asserted)))
-    lines += [_block("text", text) for text in outputs]
-    return "\n".join(lines)
+def _fold(summary, lines):
+    return "\n".join([f"<details><summary>{summary}</summary>", *lines, "</details>\n"])
 
 
-def _block(language, text):
-    lines = text.split("\n")
-    if len(lines) > _LINES:
-        lines = [*lines[:_LINES], "# …" if language == "python" else "…"]
-    return f"```{language}\n" + "\n".join(lines) + "\n```\n"
+def _verbatim(text):
+    # a blank line would end Markdown's block of HTML
+    text = re.sub(r"\n(?=[ \t]*(?:\n|$))", "&#10;", html.escape(text))
+    return f"<pre>{text}</pre>"

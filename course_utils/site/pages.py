@@ -50,7 +50,7 @@ class PageError(Exception):
     """A page cannot be written; the text says what in which file keeps it from that."""
 
 
-def _link(path, cell_id, words):
+def link(path, cell_id, words):
     """A link to a cell of the lesson in ``path``: HTML, around words that are Markdown."""
     return f'<a href="{path.stem}.html#cell-{cell_id}">{words}</a>'
 
@@ -232,7 +232,7 @@ def terms(paths):
             spelt = told.get("as", term).lower()
             if spelt not in " ".join(text.lower().split()):
                 problems.append(f"{term}: section {number} does not name it ({spelt!r})")
-            where.append(_link(path, cell_id, f"{number} {heading}"))
+            where.append(link(path, cell_id, f"{number} {heading}"))
         if where:
             also = f"; also {', '.join(where[1:])}" if where[1:] else ""
             lines.append(f"**{term}**\n: {told['is']}: {where[0]}{also}.\n")
@@ -250,9 +250,9 @@ def letters(paths):
             if cell.cell_type == "markdown" and "| letter | meaning |" in cell.source:
                 text = cell.source[cell.source.index("| letter | meaning |") :]
                 text = text.split("\n\n")[0]
-                link = _link(path, cell.id, int(path.name[:2]))
+                place = link(path, cell.id, int(path.name[:2]))
                 for letter, meaning, *code in table_rows(text):
-                    rows.append((_alphabetical(letter), letter, meaning, (code or [""])[0], link))
+                    rows.append((_alphabetical(letter), letter, meaning, (code or [""])[0], place))
     if not rows:
         raise PageError("no lesson has a table | letter | meaning | in code |")
     rows.sort(key=lambda row: row[0])

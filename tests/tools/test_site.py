@@ -172,22 +172,24 @@ def test_a_slider_of_floats_stands_where_the_widget_can_stand():
 
 def test_the_ledger_shows_claim_cell_assertion_and_output(tmp_path):
     path = tmp_path / "01_small.ipynb"
+    text = "It is [2](02_b.ipynb). <!-- holds: sum -->\nNot 3. <!-- holds: sum -->"
     nb = notebook(
-        markdown("# 1 · Small\n\n### 1.1 A sum\n\nIt is [2](02_b.ipynb). <!-- holds: sum -->"),
-        code("x = 1\nassert x + 1 == 2\nprint(x)", "sum", "1\n"),
+        markdown(f"# 1 · Small\n\n### 1.1 A sum\n\n{text}"),
+        code("x = 1\nassert x < 2\nprint(x)", "sum", "1\n \n<b>"),
     )
-    path.write_text(nbformat.writes(nb))
+    path.write_text(nbformat.writes(nb), encoding="utf-8")
     moved = functools.partial(lessons.moved_links, address=ADDRESS)
     page = ledger.page([path], moved, "| a |\n| --- |\n", {})
-    assert "## 1 · Small" in page and "> It is [2](02_b.ipynb)." in page and "| a |" in page
-    assert '<a href="01_small.html#cell-text">1.1 A sum</a>' in page
-    assert '<a href="01_small.html#cell-sum">`sum`</a>' in page
-    assert "```python\nassert x + 1 == 2\n```" in page and "```text\n1\n```" in page
+    assert "2 claims" in page and "## 1 · Small\n" in page and "| a |" in page
+    assert '**<a href="01_small.html#cell-text">1.1 A sum</a>**\n' in page
+    one_fold = "It is [2](02_b.ipynb).\n\nNot 3.\n\n<details><summary><code>sum</code></summary>\n"
+    assert one_fold in page and '<a href="01_small.html#cell-sum"><code>sum</code></a>' in page
+    assert "<pre>assert x &lt; 2</pre>\n<pre>1&#10; \n&lt;b&gt;</pre>\n</details>\n" in page
     assert "Nothing has been run at these sizes yet." in page
     page = ledger.page([path], moved, "", {"fig2": {"r": 0.9}})
-    assert "`fig2`" in page and '"r": 0.9' in page and "Nothing has been run" not in page
+    assert "<code>fig2</code>" in page and "&quot;r&quot;: 0.9" in page and "Nothing" not in page
     nb.cells[1].source, nb.cells[1].outputs = "x = 1", []
-    path.write_text(nbformat.writes(nb))
+    path.write_text(nbformat.writes(nb), encoding="utf-8")
     with pytest.raises(ValueError, match="01_small.ipynb: .*cell sum has no assertion"):
         ledger.page([path], moved, "", {})
 
