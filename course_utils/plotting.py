@@ -89,16 +89,21 @@ def draw(drawing: Callable, *, figsize: tuple[float, float] | None = None, **val
     return fig
 
 
+def pixels(fig: Figure, dpi: int = DPI) -> np.ndarray:
+    """The figure's pixels, red, green, blue and 255: bytes, of shape (height, width, 4)."""
+    fig.set_dpi(dpi)
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())
+
+
 def png(fig: Figure, dpi: int = DPI, *, quick: bool = False) -> bytes:
     """The figure as PNG bytes, in a palette, without the version stamp that would change them.
 
     ``quick`` takes a third less time and four times the bytes, for a picture that the next one soon
     replaces: it has no palette, and is packed less tightly.
     """
-    fig.set_dpi(dpi)
-    canvas = FigureCanvasAgg(fig)
-    canvas.draw()
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    picture = Image.fromarray(pixels(fig, dpi)).convert("RGB")
     if not quick:
         method, dither = Image.Quantize.MEDIANCUT, Image.Dither.NONE
         picture = picture.quantize(COLOURS, method=method, dither=dither)

@@ -16,7 +16,9 @@ from decimal import Decimal
 from numbers import Integral
 
 import ipywidgets
+import numpy as np
 from IPython.display import display
+from matplotlib.figure import Figure
 
 from course_utils import plotting
 
@@ -172,9 +174,9 @@ class Explorer(_Shown):
         """The line of text under the figure, for the present values."""
         return self._line(self.values)
 
-    def drawn(self, **values) -> tuple[bytes, str]:
-        """The picture and the line of text that readers meet when they set ``values``."""
-        return self._picture(values, quick=True), self._line(values)
+    def drawn(self, **values) -> tuple[np.ndarray, str]:
+        """The pixels and the line of text that readers meet when they set ``values``."""
+        return plotting.pixels(self._figure(values)), self._line(values)
 
     def settle(self) -> None:
         """Draw now what a control has asked for, if anything."""
@@ -186,7 +188,7 @@ class Explorer(_Shown):
                 self._tell(f"{type(error).__name__}: {error}")
 
     def _redraw(self, quick: bool) -> None:
-        self.picture, said = self._picture(self.values, quick), self.said
+        self.picture, said = plotting.png(self._figure(self.values), quick=quick), self.said
         width, height = (round(inches * plotting.SHOWN) for inches in self._figsize)
         self.image.value = (  # decoded at once, or the page would be white for a moment
             f'<img src="data:image/png;base64,{base64.b64encode(self.picture).decode()}" '
@@ -195,9 +197,8 @@ class Explorer(_Shown):
         )
         self._tell(said)
 
-    def _picture(self, values: dict, quick: bool) -> bytes:
-        figure = plotting.draw(self._drawing, figsize=self._figsize, **values)
-        return plotting.png(figure, quick=quick)
+    def _figure(self, values: dict) -> Figure:
+        return plotting.draw(self._drawing, figsize=self._figsize, **values)
 
     def _line(self, values: dict) -> str:
         return "" if self._says is None else str(self._says(**values))

@@ -82,6 +82,11 @@ def code_cells(nb):
     return [(i, cell) for i, cell in enumerate(nb.cells, 1) if cell.cell_type == "code"]
 
 
+def explorers(nb):
+    """The ids of the code cells that show an Explorer, in order."""
+    return [cell.id for _, cell in code_cells(nb) if "widgets.Explorer(" in cell.source]
+
+
 def label(position, cell):
     """How a message names a cell: its position, its id, and how it begins."""
     begins = next((line for line in cell.source.splitlines() if line.strip()), "(empty)")

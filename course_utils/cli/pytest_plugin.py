@@ -10,7 +10,7 @@ from importlib import metadata
 
 import pytest
 
-from course_utils.cli import compare, compilation_cache, explorers
+from course_utils.cli import compare, compilation_cache, notebooks
 from course_utils.cli.setup_venv import ROOT
 
 # Before anything imports JAX, and for every process that a test starts.
@@ -51,13 +51,9 @@ def pytest_configure(config):
 
     def collect(self):
         yield from collect_cells(self)
-        count = len(explorers.cells_of(self.nb))
+        count = len(notebooks.explorers(self.nb))
         if count:
-            source = MOVE_EXPLORERS
-            if os.environ.get("COURSE_FRAMES"):  # the site's build then need not run notebooks
-                folder = explorers.folder_of_frames(self.path, ROOT)
-                source += "\n" + explorers.cell_for_frames(self.nb, folder).source
-            cell = _cell(source, f"{count} explorers follow their controls\n")
+            cell = _cell(MOVE_EXPLORERS, f"{count} explorers follow their controls\n")
             item = dict(
                 cell_num=len(self.nb.cells), cell=cell, options=defaultdict(bool, check=True)
             )

@@ -14,9 +14,9 @@ from importlib import metadata
 from pathlib import Path
 
 from course_utils.cli import compilation_cache, notebooks, stamp
-from course_utils.cli.explorers import cells_of, folder_of_frames, read_frames
 from course_utils.cli.setup_venv import ROOT
 from course_utils.site import ledger, lessons, links, pages
+from course_utils.site.frames import folder_of_frames, read_frames
 from course_utils.site.print_lessons import PrintError, print_lessons
 
 HERE = Path(__file__).parent
@@ -45,12 +45,12 @@ def draw_frames(root, report=print):
     missing = [
         path
         for path in notebooks.solved(root)
-        if cells_of(notebooks.read(path)) and read_frames(path, root) is None
+        if notebooks.explorers(notebooks.read(path)) and read_frames(path, root) is None
     ]
     if not missing:
         return
     report(
-        f"Running {len(missing)} lessons for what their sliders show, half a minute each; later "
+        f"Running {len(missing)} lessons for what their sliders show, ten seconds each; later "
         "builds find it done, and --still leaves it out."
     )
     env = dict(os.environ, **compilation_cache.settings(root))

@@ -1,11 +1,16 @@
-"""The pictures that the sliders of a page show, drawn where a notebook has just run.
+"""The pictures that the sliders of a page show, drawn where the code that they need has run.
 
 A page has no kernel, so an Explorer's pictures are drawn beforehand, at no more positions than a
 page can carry. For each Explorer there is one base picture, with the commonest colour of each
 pixel, and for each position the pixels that differ from it; both are WebP without loss, so that a
 browser which paints one on the other shows what the live Explorer shows, pixel by pixel.
+
+They are kept in ``.cache/frames/NN-FINGERPRINT``: another code of the notebook or of the package is
+another folder.
 """
 
+import copy
+import hashlib
 import io
 import itertools
 import json
@@ -17,37 +22,95 @@ import sys
 import time
 from pathlib import Path
 
-from course_utils.cli.explorers import cell_for_frames, folder_of_frames
+from course_utils.cli import notebooks
 
-MOST = 60  # positions of one Explorer
+MOST = 40  # positions of one Explorer
 BUDGET = 1_400_000  # bytes of all frames of a lesson
 _TOGETHER = 2  # sliders that move together; each further one moves alone
+_DRAW = '__import__("course_utils.site.frames", fromlist=["draw"]).draw(Out, {cells!r}, {folder!r})'
+
+
+def folder_of_frames(path, root):
+    """Where the pictures of the notebook in ``path`` are kept."""
+    digest = hashlib.sha256(notebooks.code_hash(notebooks.read(path)).encode())
+    package = Path(__file__).parent.parent
+    for module in [*sorted(package.glob("*.py")), Path(__file__)]:
+        digest.update(module.read_bytes())
+    return root / ".cache" / "frames" / f"{path.name[:2]}-{digest.hexdigest()[:16]}"
+
+
+def read_frames(path, root):
+    """What is kept of a notebook's Explorers: cell id to what a page needs; None if nothing is."""
+    try:
+        text = (folder_of_frames(path, root) / "frames.json").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return json.loads(text)
 
 
 def run(path, root):
-    """Run the notebook in ``path`` for the sake of its frames; nothing else is stored.
+    """Run what the Explorers of the notebook in ``path`` need, and keep their frames.
+
+    Where that part of the notebook does not show what is stored, the whole is run; return whether
+    the part was enough.
 
     Raises:
-        course_utils.cli.run.RunError: if a cell raises.
+        course_utils.cli.run.RunError: if a cell of the whole notebook raises.
     """
-    from course_utils.cli import notebooks
-    from course_utils.cli.run import execute
+    from course_utils.cli.run import RunError
+    from course_utils.site import slices
 
-    nb = notebooks.read(path)
-    nb.cells.append(cell_for_frames(nb, folder_of_frames(path, root)))
-    execute(nb, path.parent)
+    nb, folder = notebooks.read(path), folder_of_frames(path, root)
+    draft = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}")
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        try:
+            is_enough = _run(slices.slice_of(nb), nb, path, draft)
+        except (RunError, SyntaxError):
+            is_enough = False
+        if not is_enough:
+            shutil.rmtree(draft, ignore_errors=True)
+            _run(copy.deepcopy(nb), nb, path, draft)
+        for older in folder.parent.glob(f"{folder.name[:2]}-*"):
+            if older != draft:
+                shutil.rmtree(older, ignore_errors=True)
+        os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return is_enough
+
+
+def _run(part, nb, path, draft):
+    """Run ``part`` of ``nb`` and draw into ``draft``; return whether it shows what is stored."""
+    import nbformat
+
+    from course_utils.cli import compare
+    from course_utils.cli.run import execute, says_the_same
+
+    shown = notebooks.explorers(nb)
+    source = _DRAW.format(cells=shown, folder=str(draft))
+    part.cells.append(nbformat.v4.new_code_cell(source, id="frames"))
+    execute(part, path.parent)
+    fresh = {cell.id: cell.outputs for cell in part.cells if cell.id in shown}
+    return all(
+        says_the_same(
+            cell.outputs, fresh[cell.id], compare.tolerance(cell.metadata.get("tags", []))
+        )
+        for cell in nb.cells
+        if cell.id in shown
+    )
 
 
 # In the notebook's kernel
 
 
 def draw(out, cells, folder):
-    """Draw the frames of every Explorer among IPython's outputs, and keep them.
+    """Draw the frames of every Explorer among IPython's outputs into a new folder.
 
     Args:
         out: IPython's ``Out``.
         cells: the ids of the cells that show an Explorer, in order.
-        folder: where to keep the frames; it appears whole or not at all.
+        folder: where.
 
     Raises:
         ValueError: if there are more Explorers than cells, or fewer.
@@ -63,16 +126,11 @@ def draw(out, cells, folder):
         if not drawn[largest].thin():
             raise ValueError(f"the pictures of {largest} are too large for a page: {BUDGET} bytes")
     folder = Path(folder)
-    draft = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}")
-    draft.mkdir(parents=True)
+    folder.mkdir()
     for cell, frames in drawn.items():
-        frames.write(draft / cell)
+        frames.write(folder / cell)
     told = {cell: frames.told for cell, frames in drawn.items()}
-    (draft / "frames.json").write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
-    for older in folder.parent.glob(f"{folder.name[:2]}-*"):
-        if older != draft:
-            shutil.rmtree(older, ignore_errors=True)
-    os.replace(draft, folder)
+    (folder / "frames.json").write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
 
 
 class _Control:
@@ -152,21 +210,18 @@ class _Frames:
     """The frames of one Explorer."""
 
     def __init__(self, explorer):
-        import numpy as np
-        from PIL import Image
-
         self.explorer = explorer
         self.controls = [_Control(name, widget) for name, widget in explorer.controls.items()]
         self.all = combinations(self.controls)
         pictures, self.said = {}, {}
         for position in self.all:
             values = {c.name: c.values[i] for c, i in zip(self.controls, position)}
-            png, self.said[position] = explorer.drawn(**values)
-            pictures[position] = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+            pixels, self.said[position] = explorer.drawn(**values)
+            pictures[position] = pixels.view("uint32")[..., 0]  # a colour as one number
         base = commonest(list(pictures.values()))
         self.pixels = base.shape[1::-1]
         self.base = _webp(base)
-        self.packed = {at: _webp(difference(picture, base)) for at, picture in pictures.items()}
+        self.packed = {at: _webp(picture * (picture != base)) for at, picture in pictures.items()}
 
     @property
     def bytes(self):
@@ -219,47 +274,32 @@ def commonest(pictures):
     """For each pixel the colour of most of the ``pictures``, if one has more than half of them.
 
     Args:
-        pictures: arrays of shape (height, width, 3), of bytes.
+        pictures: arrays of shape (height, width).
 
     Returns:
         Such an array. Where no colour has a majority it holds one that occurs.
     """
     import numpy as np
 
-    coded = [_coded(picture) for picture in pictures]
-    leader, lead = coded[0].copy(), np.ones(coded[0].shape, np.int16)
-    for other in coded[1:]:  # Boyer and Moore's vote, for all pixels at once
+    leader, lead = pictures[0].copy(), np.ones(pictures[0].shape, np.int16)
+    for other in pictures[1:]:  # Boyer and Moore's vote, for all pixels at once
         lead += np.where(other == leader, 1, -1).astype(np.int16)
         lost = lead < 0
         leader[lost], lead[lost] = other[lost], 1
-    return np.stack([leader >> 16, leader >> 8 & 255, leader & 255], axis=-1).astype(np.uint8)
+    return leader
 
 
-def _coded(picture):
-    import numpy as np
-
-    wide = picture.astype(np.uint32)
-    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
-
-
-def difference(picture, base):
-    """``picture`` with an alpha channel that hides each pixel which ``base`` has, too."""
-    import numpy as np
-
-    seen = _coded(picture) != _coded(base)
-    alpha = np.where(seen, 255, 0).astype(np.uint8)
-    return np.dstack([picture * seen[..., None], alpha]).astype(np.uint8)
-
-
-def _webp(pixels):
+def _webp(picture):
+    """The picture, of colours as numbers, as WebP; 0 is a pixel that one sees through."""
     from PIL import Image
 
     packed = io.BytesIO()
-    Image.fromarray(pixels).save(packed, format="webp", lossless=True, quality=30, method=3)
+    rgba = Image.fromarray(picture.view("uint8").reshape(*picture.shape, 4))
+    rgba.save(packed, format="webp", lossless=True, quality=30, method=3)
     return packed.getvalue()
 
 
 if __name__ == "__main__":
     begun, notebook = time.monotonic(), Path(sys.argv[1])
-    run(notebook, Path(sys.argv[2]))
-    print(f"{time.monotonic() - begun:.0f} s")
+    part = run(notebook, Path(sys.argv[2]))
+    print(f"{time.monotonic() - begun:.0f} s{'' if part else ', the whole notebook'}")

@@ -7,14 +7,14 @@ import posixpath
 import re
 from urllib.parse import quote
 
-from course_utils.cli import claims, explorers, links, notebooks
+from course_utils.cli import claims, links, notebooks
 
 _HEADER = re.compile(r"^\*Exercises without answers:.*\*$", re.MULTILINE)
 _SECTION = re.compile(r"^#{1,3} +(.*)$", re.MULTILINE)
 _MARKER = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.MULTILINE)
 _HIDDEN_TESTS = re.compile(r"^ *### BEGIN HIDDEN TESTS$.*?^ *### END HIDDEN TESTS$\n?", re.M | re.S)
 _EXPLORER = re.compile(r"Explorer\((.*?)\)(?:: (.*))?", re.DOTALL)
-_PREDICTION = re.compile(r"Your prediction, (.*): (.*)")
+_PREDICTION = "Your prediction, "
 # What README.md says in a section has a page of its own here
 README_PAGES = {"contents": "lessons.md", "start": "start.md", "for-instructors": "teach.md"}
 # Files of the repository that have a page: where they are, and what the page is called
@@ -90,17 +90,18 @@ def page(path, address, drawn=None, pdf=False):
     Args:
         path: a solved notebook.
         address: of the repository, for the links that open the lesson elsewhere.
-        drawn: what ``explorers.read_frames`` says of the lesson's Explorers; without it the stored
+        drawn: what ``frames.read_frames`` says of the lesson's Explorers; without it the stored
             pictures stand alone.
         pdf: whether the lesson will have one to link.
     """
     nb = copy.deepcopy(notebooks.read(path))
     nb.metadata.language_info.pygments_lexer = "ipython3"
+    shown = notebooks.explorers(nb)
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             _text(cell, launch(path.name, address, pdf), address)
         else:
-            _code(cell, path.name[:2], (drawn or {}).get(cell.id))
+            _code(cell, path.name[:2], cell.id in shown, (drawn or {}).get(cell.id))
     return nb
 
 
@@ -112,7 +113,7 @@ def _text(cell, launched, address):
     cell.source = f'<span id="cell-{cell.id}"></span>\n\n{text}'
 
 
-def _code(cell, number, drawn):
+def _code(cell, number, shows_explorer, drawn):
     tags, prompts = [], {}
     about = cell.metadata.get("nbgrader", {})
     if about.get("solution"):
@@ -122,21 +123,26 @@ def _code(cell, number, drawn):
     if prompts:
         prompts["code_prompt_hide"] = prompts["code_prompt_show"].replace("Show", "Hide")
     cell.source = _MARKER.sub("", _HIDDEN_TESTS.sub("", cell.source)).rstrip("\n")
-    is_explorer = explorers.shows_one(cell)
     alts, outputs = [], []
     for output in cell.outputs:
         data = output.get("data", {})
         text = data.get("text/plain", "")
-        predicted = _PREDICTION.fullmatch(text)
-        if "image/png" in data:
-            alts.append(output.metadata["image/png"]["alt"])
+        pictures = [kind for kind in data if kind.startswith("image/")]
+        if pictures:
+            alt = output.metadata.get(pictures[0], {}).get("alt")
+            if not alt:
+                raise ValueError(
+                    f"lesson {number}, cell {cell.id}: a picture without a text alternative; show "
+                    "it by plotting.show(fig, alt=...)"
+                )
+            alts.append(alt)
             explored = _EXPLORER.fullmatch(text)
             outputs.append(output)
-            if explored and is_explorer:
+            if explored and shows_explorer:
                 outputs.append(_html(_explorer(cell.id, number, explored[2] or "", drawn)))
             continue
-        if predicted:
-            output = _html(_prediction(*predicted.groups()))
+        if text.startswith(_PREDICTION):
+            output = _html(_prediction(cell.source, text))
         outputs.append(output)
     cell.outputs = outputs
     cell.metadata.clear()
@@ -149,11 +155,17 @@ def _html(text):
     return nbformat.v4.new_output("display_data", {"text/html": text, "text/plain": ""})
 
 
-def _prediction(about, choices):
-    buttons = "".join(f"<li>{html.escape(choice)}</li>" for choice in choices.split(" / "))
+def _prediction(source, text):
+    strings = re.findall(r'"([^"\n]*)"', source)  # they tell a choice's slash from one between two
+    about = next((s for s in strings if text.startswith(f"{_PREDICTION}{s}: ")), None)
+    about = about or text.removeprefix(_PREDICTION).partition(": ")[0]
+    offered = text.removeprefix(f"{_PREDICTION}{about}: ")
+    choices = [s for s in strings if s != about]
+    if " / ".join(choices) != offered:
+        choices = offered.split(" / ")
+    buttons = "".join(f"<li>{html.escape(choice)}</li>" for choice in choices)
     return (
-        f'<div class="prediction"><p>Your prediction, {html.escape(about)}:</p>'
-        f"<ul>{buttons}</ul></div>"
+        f'<div class="prediction"><p>{_PREDICTION}{html.escape(about)}:</p><ul>{buttons}</ul></div>'
     )
 
 
@@ -161,8 +173,8 @@ def _explorer(cell, number, said, drawn):
     told = f'<p class="said">{html.escape(said)}</p>' if said else ""
     if not drawn:
         return f'<div class="explorer still">{told}</div>'
-    # no "</script>" can end the block before its time
-    data = json.dumps(drawn, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    data = json.dumps(drawn, ensure_ascii=False, separators=(",", ":"))
+    data = data.replace("<", "\\u003c")  # no "</script>" can end the block before its time
     folder = f"_static/frames/{number}/{cell}/"
     return (
         f'<div class="explorer" data-folder="{folder}">{told}'
