@@ -7,7 +7,11 @@ _PIECES = re.compile(
     r"|(?P<role>:\w+:`[^`]+`)",
     re.DOTALL,
 )
-_STARRED = re.compile(r"^( *)(\*{1,2})(\w[\w, *]*:)", re.MULTILINE)  # an argument such as **values:
+# What reStructuredText would take for its own. The extension for Google's style escapes the stars
+# of an argument, such as **values:, itself
+_SIGN = re.compile(
+    r"(?P<stars>^ *\*{1,2}(?=\w[\w, *]*:))|[*|`\\]|(?<=[^\W_])_(?![^\W_])", re.MULTILINE
+)
 
 
 def to_rst(text):
@@ -40,18 +44,4 @@ def _display(formula, indent, following):
 
 
 def _escaped(text):
-    starred = {match.start(2): match for match in _STARRED.finditer(text)}
-    out, i = [], 0
-    while i < len(text):
-        if i in starred:  # the extension for Google's style escapes these itself
-            out.append(starred[i][2])
-            i += len(starred[i][2])
-            continue
-        sign = text[i]
-        if sign in "*|`\\" or (
-            sign == "_" and text[i - 1 : i].isalnum() and not text[i + 1 : i + 2].isalnum()
-        ):
-            out.append("\\")
-        out.append(sign)
-        i += 1
-    return "".join(out)
+    return _SIGN.sub(lambda match: match["stars"] or "\\" + match[0], text)

@@ -68,7 +68,7 @@ def _cells(row):
 
 
 def table_rows(text):
-    """The rows of the first Markdown table in ``text``, without its head: lists of cells."""
+    """The rows of the Markdown table in ``text``, without its head: lists of cells."""
     rows = [_cells(match[1]) for match in _ROW.finditer(text)]
     return rows[2:]
 
@@ -84,10 +84,8 @@ def repository_pages(root, address):
     for path in sorted((root / "notebooks").glob("*.md")):
         pages[path.name] = lessons.moved_links(path.read_text(encoding="utf-8"), address)
     for path, name in lessons.FILES.items():
-        if (root / path).exists():
-            folder = path.rpartition("/")[0]
-            text = (root / path).read_text(encoding="utf-8")
-            pages[name] = lessons.moved_links(text, address, folder)
+        text = (root / path).read_text(encoding="utf-8")
+        pages[name] = lessons.moved_links(text, address, path.rpartition("/")[0])
     return pages
 
 
@@ -284,16 +282,16 @@ def _alphabetical(letter):
     return (1, f"{greek.index(name):02d}", letter) if name in greek else (2, name, letter)
 
 
-def _package(example):
-    """The page of the package: the ten lines, and a table of its modules."""
+def _modules():
     import course_utils
 
-    homes = course_utils._HOMES
-    rows = [
-        f"| [{name}](api-{name}.md) | {_first_line(name)} |" for name in [*homes, *TEACHING] if name
-    ]
-    table = "\n".join(dict.fromkeys(rows))
-    tree = "\n".join(f"api-{name}" for name in dict.fromkeys([*homes, *TEACHING]))
+    return list(dict.fromkeys([*course_utils._HOMES, *TEACHING]))
+
+
+def _package(example):
+    """The page of the package: the ten lines, and a table of its modules."""
+    table = "\n".join(f"| [{name}](api-{name}.md) | {_first_line(name)} |" for name in _modules())
+    tree = "\n".join(f"api-{name}" for name in _modules())
     return (
         f"# The package\n\n{example}\n\n## Its modules\n\nPublic names are imported from "
         f"`course_utils` itself; modules of the second part are imported as such.\n\n"
@@ -311,7 +309,7 @@ def api_pages():
     import course_utils
 
     pages = {}
-    for name in dict.fromkeys([*course_utils._HOMES, *TEACHING]):
+    for name in _modules():
         module = import_module(f"course_utils.{name}")
         own = [
             key
