@@ -1,17 +1,15 @@
 """Each lesson as a PDF: its page, printed by Chromium with all folds open."""
 
-import functools
 import shutil
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import sys
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _FOOT = '<span style="font-size: 8px; margin: auto" class="pageNumber"></span>'
 _OPEN = """async () => {
     for (const fold of document.querySelectorAll("details")) fold.open = true;
-    for (const link of [...document.links]) {  // to other pages of the server that prints
+    for (const link of [...document.links]) {  // to other files of this machine
         const here = link.pathname === location.pathname;
-        if (link.host === location.host && !here) link.removeAttribute("href");
+        if (link.protocol === "file:" && !here) link.removeAttribute("href");
     }
     for (const image of document.images) image.loading = "eager";
     await MathJax.startup.promise;
@@ -25,11 +23,6 @@ class PrintError(Exception):
     """The lessons cannot be printed; the text says what is missing."""
 
 
-class _Silent(SimpleHTTPRequestHandler):
-    def log_message(self, format, *args):
-        pass
-
-
 def print_lessons(folder, names):
     """Print the pages ``names`` of the site in ``folder`` into its ``downloads``.
 
@@ -41,37 +34,32 @@ def print_lessons(folder, names):
         PrintError: if playwright or Chromium is missing.
     """
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
-        raise PrintError("--pdf needs playwright: pip install playwright") from error
-    browsers = [path for path in map(shutil.which, _BROWSERS) if path]
-    if not browsers:
-        raise PrintError("--pdf needs Chromium or Google Chrome, such as apt install chromium")
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(_Silent, directory=str(folder))
-    )
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=browsers[0], args=["--disable-gpu", "--no-sandbox"]
+        install = f"{sys.executable} -m pip install playwright"
+        raise PrintError(f"--pdf needs playwright: {install}") from error
+    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    # macOS and Windows have no command for Chrome, but playwright knows its place
+    which = {"executable_path": found} if found else {"channel": "chrome"}
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(**which, args=["--disable-gpu", "--no-sandbox"])
+        except Error as error:
+            raise PrintError(f"--pdf needs Chromium or Google Chrome: {error}") from error
+        for name in names:
+            page = browser.new_page(color_scheme="light")
+            page.goto((folder / f"{name}.html").resolve().as_uri(), timeout=120_000)
+            page.evaluate(_OPEN)
+            page.pdf(
+                path=folder / "downloads" / f"{name}.pdf",
+                format="A4",
+                print_background=True,
+                margin={side: "18mm" for side in ("top", "bottom", "left", "right")},
+                display_header_footer=True,
+                header_template="<span></span>",
+                footer_template=_FOOT,
+                tagged=True,  # for screen readers, in the page's language
+                outline=True,
             )
-            for name in names:
-                page = browser.new_page(color_scheme="light")
-                page.goto(f"http://127.0.0.1:{server.server_port}/{name}.html")
-                page.evaluate(_OPEN)
-                page.pdf(
-                    path=folder / "downloads" / f"{name}.pdf",
-                    format="A4",
-                    print_background=True,
-                    margin={side: "18mm" for side in ("top", "bottom", "left", "right")},
-                    display_header_footer=True,
-                    header_template="<span></span>",
-                    footer_template=_FOOT,
-                    tagged=True,  # for screen readers, in the page's language
-                    outline=True,
-                )
-                page.close()
-            browser.close()
-    finally:
-        server.shutdown()
+            page.close()
+        browser.close()
