@@ -95,7 +95,7 @@ def page(path, address, drawn=None, pdf=False):
         pdf: whether the lesson will have one to link.
     """
     nb = copy.deepcopy(notebooks.read(path))
-    nb.metadata.language_info.pygments_lexer = "ipython3"
+    nb.metadata.language_info = {"name": "python", "pygments_lexer": "ipython3"}
     shown = notebooks.explorers(nb)
     for cell in nb.cells:
         if cell.cell_type == "markdown":

@@ -15,10 +15,12 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         about = dict(attributes)
         if "id" in about:
+            if about["id"] in self.ids:
+                self.problems.append(f"two places are called {about['id']}")
             self.ids.add(about["id"])
         if tag == "a" and "href" in about:
             self.links.append(about["href"])
-        if tag == "link" and about.get("rel") in ("stylesheet", "icon"):
+        if tag == "link" and {"stylesheet", "icon"} & set((about.get("rel") or "").split()):
             self.fetched.append(about["href"])
         self.fetched += [about[key] for name, key in _FETCHED if name == tag and key in about]
         if tag == "img" and "alt" not in about:
@@ -48,7 +50,7 @@ def problems(folder):
         for link in page.fetched:
             if urlsplit(link).scheme not in ("", "data") or link.startswith("//"):
                 found.append(f"{name}: fetches {link}")
-        for link in {*page.links, *page.fetched}:
+        for link in dict.fromkeys([*page.links, *page.fetched]):
             parts = urlsplit(link)
             if parts.scheme or link.startswith("//"):
                 continue

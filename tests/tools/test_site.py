@@ -67,7 +67,7 @@ def test_a_frame_equals_what_the_live_explorer_draws(tmp_path):
         kind=widgets.choice(["sin", "cos"], start="cos", label="kind"),
     )
     frames.draw({3: explorer, 1: "no explorer"}, ["wave"], tmp_path / "99-now")
-    told = json.loads((tmp_path / "99-now/frames.json").read_text())["wave"]
+    told = json.loads((tmp_path / "99-now/frames.json").read_text(encoding="utf-8"))["wave"]
     k, kind = told["controls"]
     assert k["shown"] == ["0.50", "0.75", "1.00"] + [f"{v:.2f}" for v in np.arange(1.25, 3.1, 0.25)]
     assert (k["start"], k["of"], kind["shown"], kind["start"]) == (2, 11, ["sin", "cos"], 1)
@@ -140,7 +140,8 @@ def test_frames_too_large_for_a_page_are_thinned(tmp_path, monkeypatch):
     frames.draw({1: explorer}, ["wave"], tmp_path / "01-half")
     kept = [path.stat().st_size for path in (tmp_path / "01-half/wave").iterdir()]
     assert sum(kept) <= size // 2 and 15 < len(kept) < 30
-    told = json.loads((tmp_path / "01-half/frames.json").read_text())["wave"]["controls"][0]
+    told = json.loads((tmp_path / "01-half/frames.json").read_text(encoding="utf-8"))["wave"]
+    (told,) = told["controls"]
     assert told["shown"][told["start"]] == "1.00" and told["shown"][-1] == "3.00"
     monkeypatch.setattr(frames, "BUDGET", 100)
     with pytest.raises(ValueError, match="pictures of wave are too large for a page"):
@@ -213,7 +214,7 @@ def test_a_docstring_becomes_what_sphinx_reads(text):
 def test_a_term_must_stand_where_the_index_says(tmp_path, monkeypatch):
     path = tmp_path / "01_small.ipynb"
     text = "# 1 · Small\n\n### 1.1 Sums\n\nA *sum*.\n\n### 1.2 Products\n\nMore."
-    path.write_text(nbformat.writes(notebook(markdown(text))))
+    path.write_text(nbformat.writes(notebook(markdown(text))), encoding="utf-8")
     (tmp_path / "terms.toml").write_text('["sum"]\nis = "what + gives"\nin = ["1.1"]\n')
     monkeypatch.setattr(pages, "HERE", tmp_path)
     page = pages.terms([path])
@@ -245,6 +246,24 @@ def test_solutions_are_folded_and_hidden_tests_left_out():
     )
 
 
+def test_choices_and_what_they_are_about_may_hold_a_slash_or_a_colon():
+    source = 'choices = "1 / 2", "a: b"\npredict("1.1: x", *choices)'
+    shown = lessons._prediction(source, "Your prediction, 1.1: x: 1 / 2 / a: b")
+    assert "1.1: x:</p><ul><li>1 / 2</li><li>a: b</li></ul>" in shown
+    shown = lessons._prediction("predict(*those)", "Your prediction, x: 1 / <2>")
+    assert "x:</p><ul><li>1</li><li>&lt;2&gt;</li></ul>" in shown
+
+
+def test_a_picture_without_text_alternative_is_refused(tmp_path):
+    path = tmp_path / "01_small.ipynb"
+    nb = notebook(markdown("# 1 · Small"), code("plt.show()", "plot"))
+    picture = {"image/png": "", "text/plain": "<Figure>"}
+    nb.cells[1].outputs = [nbformat.v4.new_output("display_data", picture)]
+    path.write_text(nbformat.writes(nb), encoding="utf-8")
+    with pytest.raises(ValueError, match="lesson 01, cell plot: a picture without .*alt="):
+        lessons.page(path, ADDRESS)
+
+
 BROKEN = {
     '<a href="b.html">': "b.html leads nowhere",
     '<a href="#there">': "#there leads to no place of that page",
@@ -252,6 +271,7 @@ BROKEN = {
     '<img src="https://elsewhere.org/a.png" alt="a">': "fetches https://elsewhere.org/a.png",
     '<script src="//elsewhere.org/a.js"></script>': "fetches //elsewhere.org/a.js",
     '<img src="data:,">': "a picture without alt",
+    '<p id="b"></p><p id="b"></p>': "two places are called b",
     "<details>": "a fold is not closed",
     "</details>": "</details> closes nothing",
 }
