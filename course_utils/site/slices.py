@@ -84,6 +84,9 @@ class _Statement:
         self.imports, self.changes = set(_imported(node)), set(_changed(node))
         self._read(symtable.symtable(ast.unparse(node), cell, "exec"), at_once=True)
         self.is_certain = not isinstance(node, (ast.If, ast.While, ast.Try))
+        if self.is_certain:  # what a loop first gives and then uses is its own
+            first = dict(reversed(list(_in_order(node))))
+            self.uses -= {name for name in first if first[name]} - self.changes
 
     def _read(self, table, at_once):
         """Take up the names of a scope and of those within."""
@@ -103,6 +106,18 @@ def _imported(node):
     for part in ast.walk(node):
         if isinstance(part, (ast.Import, ast.ImportFrom)):
             yield from ((alias.asname or alias.name).partition(".")[0] for alias in part.names)
+
+
+def _in_order(node):
+    """The names that a statement has to do with as it runs, and whether it gives or uses each."""
+    if isinstance(node, ast.Name):
+        yield node.id, isinstance(node.ctx, ast.Store)
+    if isinstance(node, (ast.FunctionDef, ast.Lambda)):
+        return
+    first = [getattr(node, part, None) for part in ("value", "iter")]  # before what takes it up
+    parts = [part for part in first if isinstance(part, ast.AST)]
+    for part in [*parts, *(part for part in ast.iter_child_nodes(node) if part not in parts)]:
+        yield from _in_order(part)
 
 
 def _changed(node):

@@ -34,6 +34,14 @@ SLICES = {  # a cell before the Explorer's, and what is left of it
         "def height(k):\n    q = k\n    return q",
     ),
     "a branch may leave the value": ("height = abs\nif 1 > 2:\n    height = len", "all"),
+    "a loop's own names": (
+        "i = 5\nfor i in range(3):\n    height = i.__add__",
+        "for i in range(3):\n    height = i.__add__",
+    ),
+    "what a loop goes on with": (
+        "a = b = 0\nfor i in range(3):\n    a = a + i\n    b += i\nheight = (a + b).__add__",
+        "all",
+    ),
     "changes in place": ("a = [1]\na.append(2)\na[0] = 3\na += [4]\nheight = a.index", "all"),
     "a comprehension runs at once": ("a = 1\nheight = [a for b in '12'].index\na = 2", "but one"),
     "modules stay as they are": ("np.ones(3)\nplotting.show(3)\nheight = abs", "height = abs"),
