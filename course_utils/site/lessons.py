@@ -16,7 +16,12 @@ _HIDDEN_TESTS = re.compile(r"^ *### BEGIN HIDDEN TESTS$.*?^ *### END HIDDEN TEST
 _EXPLORER = re.compile(r"Explorer\((.*?)\)(?:: (.*))?", re.DOTALL)
 _PREDICTION = "Your prediction, "
 # What README.md says in a section has a page of its own here
-README_PAGES = {"contents": "lessons.md", "start": "start.md", "for-instructors": "teach.md"}
+README_PAGES = {
+    "contents": "lessons.md",
+    "start": "start.md",
+    "for-instructors": "teach.md",
+    "an-address-of-your-own": "teach.md#an-address-of-your-own",
+}
 # Files of the repository that have a page: where they are, and what the page is called
 FILES = {
     ".github/REPRODUCED.md": "reproduced.md",
