@@ -38,26 +38,24 @@ def page(paths, moved, reproduced, at_scale):
 
 
 def _lesson(nb, path, marked, moved):
-    """The part of one lesson: claims of one text that the same cells hold share a fold."""
+    """The part of one lesson: claims of one section that the same cells hold share a fold."""
     wrong = claims.problems(nb)
     if wrong:
         raise ValueError("\n".join(f"{path.name}: {line}" for line in wrong))
-    cells = {cell.id: cell for cell in nb.cells}
-    sections, section = lessons.sections(nb), None
+    cells, sections = {cell.id: cell for cell in nb.cells}, lessons.sections(nb)
     yield f"## {lessons.title(nb)}\n"
-    for (place, holders), said in itertools.groupby(marked, lambda claim: (claim[0], claim[2])):
-        if sections[place] != section:
-            section = sections[place]
-            yield f"**{pages.link(path, place, section)}**\n"
-        for _, text, _ in said:
-            yield f"{moved(text)}\n"
-        names = ", ".join(f"<code>{name}</code>" for name in holders)
-        held = [f"<p>{pages.link(path, place, 'The claim in its lesson')}</p>"]
-        for name in holders:
-            asserted, outputs = claims.evidence(cells[name])
-            held.append(f"<p>{pages.link(path, name, f'<code>{name}</code>')}</p>")
-            held += [_verbatim(text) for text in ["\n".join(asserted), *outputs] if text]
-        yield _fold(names, held)
+    for section, said in itertools.groupby(marked, lambda claim: sections[claim[0]]):
+        said = list(said)
+        yield f"**{pages.link(path, said[0][0], section)}**\n"
+        for holders, alike in itertools.groupby(said, lambda claim: claim[2]):
+            for _, text, _ in alike:
+                yield f"{moved(text)}\n"
+            held = []
+            for name in holders:
+                asserted, outputs = claims.evidence(cells[name])
+                held.append(pages.link(path, name, f"<code>{name}</code>"))
+                held += [_verbatim(text) for text in ["\n".join(asserted), *outputs] if text]
+            yield _fold(", ".join(f"<code>{name}</code>" for name in holders), held)
 
 
 def _at_scale(results):
