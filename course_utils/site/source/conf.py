@@ -43,7 +43,6 @@ html_show_sourcelink = html_copy_source = False
 html_theme_options = {"top_of_page_buttons": [], "navigation_with_keys": True}
 mathjax_path = "mathjax/tex-chtml.js"
 mathjax3_config = {
-    "loader": {"load": ["ui/lazy"]},
     "tex": {"inlineMath": [["\\(", "\\)"]], "displayMath": [["\\[", "\\]"]]},
     "options": {"enableMenu": False},  # or the tab key would stop at each formula
 }
