@@ -16,6 +16,7 @@ import itertools
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -28,11 +29,31 @@ MOST = 40  # positions of one Explorer
 BUDGET = 1_400_000  # bytes of all frames of a lesson
 _TOGETHER = 2  # sliders that move together; each further one moves alone
 _DRAW = '__import__("course_utils.site.frames", fromlist=["draw"]).draw(Out, {cells!r}, {folder!r})'
+# Headings, addresses, comments and displayed formulas
+_NO_NUMBER = re.compile(r"^#[^\n]*|\]\([^)]*\)|<!--.*?-->|\$\$.*?\$\$", re.MULTILINE | re.DOTALL)
+_NUMBER = re.compile(r"(?<![\w.,^{−-])([-−]?\d+(?:\.\d+)?)(?![\w]|\.\d)(\s?\\?%| percent)?")
+
+
+def numbers_named(nb):
+    """For each cell that shows an Explorer, the numbers in the text before it and its answer."""
+    found, before, shown = {}, "", notebooks.explorers(nb)
+    for i, cell in enumerate(nb.cells):
+        if cell.cell_type == "markdown":
+            before = cell.source
+        elif cell.id in shown:
+            behind = next((c.source for c in nb.cells[i:] if c.cell_type == "markdown"), "")
+            text = before + behind * behind.startswith("<details>")
+            found[cell.id] = [
+                float(number.replace("−", "-")) / (100 if is_percent else 1)
+                for number, is_percent in _NUMBER.findall(_NO_NUMBER.sub("", text))
+            ]
+    return found
 
 
 def folder_of_frames(path, root):
     """Where the pictures of the notebook in ``path`` are kept."""
-    digest = hashlib.sha256(notebooks.code_hash(notebooks.read(path)).encode())
+    nb = notebooks.read(path)
+    digest = hashlib.sha256(f"{notebooks.code_hash(nb)} {numbers_named(nb)}".encode())
     package = Path(__file__).parent.parent
     for module in [*sorted(package.glob("*.py")), Path(__file__)]:
         digest.update(module.read_bytes())
@@ -88,7 +109,7 @@ def _run(part, nb, path, draft):
     from course_utils.cli.run import execute, says_the_same
 
     shown = notebooks.explorers(nb)
-    source = _DRAW.format(cells=shown, folder=str(draft))
+    source = _DRAW.format(cells=numbers_named(nb), folder=str(draft))
     part.cells.append(nbformat.v4.new_code_cell(source, id="frames"))
     execute(part, path.parent)
     fresh = {cell.id: cell.outputs for cell in part.cells if cell.id in shown}
@@ -109,7 +130,8 @@ def draw(out, cells, folder):
 
     Args:
         out: IPython's ``Out``.
-        cells: the ids of the cells that show an Explorer, in order.
+        cells: the ids of the cells that show an Explorer, in order, each with the numbers that are
+            to be among the positions of its sliders.
         folder: where.
 
     Raises:
@@ -120,7 +142,7 @@ def draw(out, cells, folder):
     found = [thing for _, thing in sorted(out.items()) if isinstance(thing, Explorer)]
     if len(found) != len(cells):
         raise ValueError(f"{len(cells)} cells show an Explorer, but the kernel has {len(found)}")
-    drawn = {cell: _Frames(explorer) for cell, explorer in zip(cells, found)}
+    drawn = {cell: _Frames(explorer, cells[cell]) for cell, explorer in zip(cells, found)}
     while sum(frames.bytes for frames in drawn.values()) > BUDGET:
         largest = max(drawn, key=lambda cell: drawn[cell].bytes)
         if not drawn[largest].thin():
@@ -139,8 +161,8 @@ class _Control:
     Sliders of one ``group`` move together, while those of others stand where they start.
     """
 
-    def __init__(self, name, widget):
-        self.name, self.label = name, widget.description
+    def __init__(self, name, widget, named=()):
+        self.name, self.label, self.named = name, widget.description, named
         self.is_slider = not hasattr(widget, "options")
         self.group = 0 if self.is_slider else None
         if self.is_slider:
@@ -158,21 +180,26 @@ class _Control:
         self.kept = list(range(len(self.values)))
 
     def thin(self, count):
-        """Keep ``count`` positions at most: both ends, the start, and others evenly between."""
-        self.kept = thinned(self.kept, self.start, count)
+        """Keep ``count`` positions at most: both ends, the start, some that the text names."""
+        named = [i for n in self.named for i, v in enumerate(self.values) if math.isclose(v, n)]
+        self.kept = thinned(self.kept, [self.start, *named], count)
 
 
-def thinned(positions, start, count):
-    """At most ``count`` of ``positions``, spread evenly, both ends and ``start`` among them."""
+def thinned(positions, wanted, count):
+    """At most ``count`` of ``positions``: both ends, the first ``wanted``, others between."""
     count = max(count, 3)
     if len(positions) <= count:
         return positions
     last = len(positions) - 1
     picked = [round(i * last / (count - 1)) for i in range(count)]
-    place = positions.index(start)
-    if place not in picked:  # it takes the place of its nearest neighbour that is no end
-        nearest = min(range(1, count - 1), key=lambda i: abs(picked[i] - place))
-        picked[nearest] = place
+    held = {0, last}
+    for place in dict.fromkeys(positions.index(i) for i in wanted if i in positions):
+        if len(held) >= min(count, 3 + count // 2):  # what is left keeps the others apart
+            break
+        if place not in picked:  # it takes the place of its nearest neighbour
+            free = [i for i, other in enumerate(picked) if other not in held]
+            picked[min(free, key=lambda i: abs(picked[i] - place))] = place
+        held.add(place)
     return [positions[i] for i in sorted(picked)]
 
 
@@ -209,9 +236,11 @@ def positions(controls):
 class _Frames:
     """The frames of one Explorer."""
 
-    def __init__(self, explorer):
+    def __init__(self, explorer, named):
         self.explorer = explorer
-        self.controls = [_Control(name, widget) for name, widget in explorer.controls.items()]
+        self.controls = [
+            _Control(name, widget, named) for name, widget in explorer.controls.items()
+        ]
         self.all = combinations(self.controls)
         pictures, self.said = {}, {}
         for position in self.all:

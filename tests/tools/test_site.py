@@ -66,7 +66,7 @@ def test_a_frame_equals_what_the_live_explorer_draws(tmp_path):
         k=widgets.slider(0.5, 3.0, start=1.0, step=0.25, label="frequency k"),
         kind=widgets.choice(["sin", "cos"], start="cos", label="kind"),
     )
-    frames.draw({3: explorer, 1: "no explorer"}, ["wave"], tmp_path / "99-now")
+    frames.draw({3: explorer, 1: "no explorer"}, {"wave": []}, tmp_path / "99-now")
     told = json.loads((tmp_path / "99-now/frames.json").read_text(encoding="utf-8"))["wave"]
     k, kind = told["controls"]
     assert k["shown"] == ["0.50", "0.75", "1.00"] + [f"{v:.2f}" for v in np.arange(1.25, 3.1, 0.25)]
@@ -87,16 +87,52 @@ def test_a_frame_equals_what_the_live_explorer_draws(tmp_path):
 
 def test_a_kernel_with_another_number_of_explorers_is_refused(tmp_path):
     with pytest.raises(ValueError, match="1 cells show an Explorer, but the kernel has 0"):
-        frames.draw({}, ["wave"], tmp_path / "01-now")
+        frames.draw({}, {"wave": []}, tmp_path / "01-now")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("count, start, most", [(101, 37, 60), (250, 1, 7), (8, 0, 3), (5, 4, 9)])
 def test_thinning_keeps_both_ends_and_the_start(count, start, most):
-    kept = frames.thinned(list(range(count)), start, most)
+    kept = frames.thinned(list(range(count)), [start], most)
     assert {0, start, count - 1} <= set(kept) and kept == sorted(set(kept))
     assert len(kept) == min(count, most)
     assert np.diff(kept).max() <= 2 * np.ceil((count - 1) / (min(count, most) - 1))
+
+
+WANTED = {  # how many are kept, what is wanted, and what is kept
+    "in place of neighbours": (6, [55, 21, 7], [0, 7, 21, 55, 80, 100]),
+    "no more than there is room for": (4, [50, 51, 52, 53], [0, 50, 51, 100]),
+    "not all": (10, range(1, 90), [0, 1, 2, 3, 4, 5, 6, 78, 89, 100]),
+    "what is there already": (3, [0, 100, 50, 100, 60], [0, 50, 100]),
+    "what is nowhere": (3, [300], [0, 50, 100]),
+}
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_thinning_keeps_what_is_wanted(name):
+    count, wanted, kept = WANTED[name]
+    assert frames.thinned(list(range(101)), wanted, count) == kept
+
+
+def test_positions_that_the_text_names_are_drawn():
+    section = (
+        "### 1.10 Runs of 2024\n\nSet x to 0.95, or to −3, with $y=4$; two are 2 %. "
+        "<!-- holds: 77 -->\n\n$$z = 8$$\n\n[As 7](https://a.org/1810.10082) in 10^{-5}."
+    )
+    nb = notebook(
+        markdown("At 12.", "other"),
+        markdown(section, "task"),
+        code("x = 66", "work"),
+        code("widgets.Explorer(f)", "explore"),
+        markdown("<details><summary>Found</summary>\n\nAt 1.5.\n</details>", "fold"),
+        code("widgets.Explorer(f)", "again"),
+        markdown("At 13.", "close"),
+    )
+    named = frames.numbers_named(nb)
+    assert named == {"explore": [0.95, -3, 4, 0.02, 7, 10, 1.5], "again": [1.5]}
+    control = frames._Control("x", widgets.slider(0, 1, start=0.5, step=0.01, label="x"), [0.95, 7])
+    control.thin(5)
+    assert [control.values[i] for i in control.kept] == [0, 0.25, 0.5, 0.95, 1]
 
 
 SLIDERS = {  # positions of each slider and options of each choice: how many are drawn
@@ -134,10 +170,10 @@ def test_positions_are_at_most_forty(name):
 
 def test_frames_too_large_for_a_page_are_thinned(tmp_path, monkeypatch):
     explorer = wave(k=widgets.slider(0.5, 3.0, start=1.0, step=0.05, label="k"))
-    frames.draw({1: explorer}, ["wave"], tmp_path / "01-all")
+    frames.draw({1: explorer}, {"wave": []}, tmp_path / "01-all")
     size = sum(path.stat().st_size for path in (tmp_path / "01-all/wave").iterdir())
     monkeypatch.setattr(frames, "BUDGET", size // 2)
-    frames.draw({1: explorer}, ["wave"], tmp_path / "01-half")
+    frames.draw({1: explorer}, {"wave": []}, tmp_path / "01-half")
     kept = [path.stat().st_size for path in (tmp_path / "01-half/wave").iterdir()]
     assert sum(kept) <= size // 2 and 15 < len(kept) < 30
     told = json.loads((tmp_path / "01-half/frames.json").read_text(encoding="utf-8"))["wave"]
@@ -145,7 +181,7 @@ def test_frames_too_large_for_a_page_are_thinned(tmp_path, monkeypatch):
     assert told["shown"][told["start"]] == "1.00" and told["shown"][-1] == "3.00"
     monkeypatch.setattr(frames, "BUDGET", 100)
     with pytest.raises(ValueError, match="pictures of wave are too large for a page"):
-        frames.draw({1: explorer}, ["wave"], tmp_path / "01-none")
+        frames.draw({1: explorer}, {"wave": []}, tmp_path / "01-none")
 
 
 def test_the_commonest_colour_of_a_pixel_wins():
@@ -345,9 +381,16 @@ def browser():
         started.close()
 
 
-def opened(browser, address, name, **about):
+@pytest.fixture(scope="module")
+def context(browser):
+    """What the pages share, so that MathJax is fetched once; so wide that no menu is folded."""
+    with browser.new_context(viewport={"width": 1400, "height": 900}) as made:
+        yield made
+
+
+def opened(context, address, name):
     """A page, with what went wrong while it loaded: errors, other hosts, files not found."""
-    page = browser.new_page(viewport={"width": 1200, "height": 900}, **about)
+    page = context.new_page()
     page.wrong = []
     page.on("pageerror", lambda error: page.wrong.append(f"error: {error}"))
     page.on("console", lambda m: page.wrong.append(m.text) if m.type == "error" else None)
@@ -365,19 +408,102 @@ def opened(browser, address, name, **about):
     return page
 
 
+AXE = ["15_influence_functions.html", "index.html", "lessons.html", "terms.html", "letters.html"]
+AXE += ["ledger.html", "api-solvers.html", "search.html"]
+# Sliders are built, and fetch their frames, when they come into view.
+SEE_ALL = """async () => {
+    for (const fold of document.querySelectorAll("details")) fold.open = true;
+    for (const seen of document.querySelectorAll(".explorer, footer")) {
+        seen.scrollIntoView();
+        await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+    }
+    await document.fonts.ready;
+}"""
+# axe would take minutes over words of one colour and over formulas, which have the text's colour.
+SHORTEN = """() => {
+    for (const formula of document.querySelectorAll("mjx-math")) formula.remove();
+    const seen = new Set();
+    for (const word of document.querySelectorAll("pre span")) {
+        const block = word.closest("pre").parentElement.parentElement;
+        const kind = `${block.className} ${word.className}`;
+        if (seen.has(kind)) word.replaceWith(word.textContent);
+        seen.add(kind);
+    }
+}"""
+SIDEWAYS = (
+    "() => { const c = document.querySelector('.content'); return c.scrollWidth > c.clientWidth }"
+)
+
+
+def found_by_axe(axe, page):
+    """What axe finds wrong in the light scheme, and of colours in the dark one."""
+    page.evaluate(SHORTEN)
+    for scheme, rules in [
+        ("light", {}),
+        ("dark", {"runOnly": ["color-contrast", "link-in-text-block"]}),
+    ]:
+        page.emulate_media(color_scheme=scheme)
+        told = axe.Axe().run(page, options={"resultTypes": ["violations"], **rules})
+        for v in told.response["violations"]:
+            yield (
+                f"{scheme}: {v['id']} ({v['impact']}): {v['help']}; {len(v['nodes'])} times, "
+                f"such as {v['nodes'][0]['html'][:200]}"
+            )
+
+
 def pages_of(site):
     return sorted(path.name for path in (site / "some/where").glob("*.html"))
 
 
 @pytest.mark.browser
-def test_no_page_errs_or_asks_another_host(site, address, browser):
-    assert len(pages_of(site)) > 40
-    for name in pages_of(site):
-        page = opened(browser, address, name)
-        page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
-        page.wait_for_load_state("networkidle")
-        assert page.wrong == [], name
+def test_no_page_errs_asks_another_host_or_shuts_a_reader_out(site, address, context):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
+    names = pages_of(site)
+    assert len(names) > 40 and set(AXE) <= set(names)
+    wrong = {}
+    for name in names:
+        page = opened(context, address, name)
+        page.evaluate(SEE_ALL)
+        if page.locator(".explorer[data-folder]").count():
+            page.wait_for_load_state("networkidle")
+        page.set_viewport_size({"width": 320, "height": 900})  # as at 400 %
+        found = page.wrong
+        if page.evaluate(SIDEWAYS):
+            found.append("at 320 pixels it scrolls sideways")
+        if name in AXE:
+            page.set_viewport_size({"width": 1400, "height": 900})
+            found += found_by_axe(axe, page)
+        if found:
+            wrong[name] = found
         page.close()
+    assert wrong == {}
+
+
+@pytest.mark.browser
+def test_on_a_narrow_screen_the_keyboard_opens_the_menu_and_passes_no_hidden_link(address, context):
+    page = opened(context, address, "index.html")
+    page.set_viewport_size({"width": 360, "height": 900})
+    link = page.locator(".sidebar-tree a").first
+    focused = "() => document.activeElement.closest('.sidebar-drawer') !== null"
+    page.keyboard.press("Tab")
+    box = page.get_by_role("checkbox", name="Toggle site navigation sidebar")
+    assert box.evaluate("box => box === document.activeElement") and not link.is_visible()
+    page.keyboard.press("Space")
+    assert link.is_visible()
+    page.keyboard.press("Space")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        assert not page.evaluate(focused)
+    page.close()
+
+
+@pytest.mark.browser
+def test_a_link_to_a_cell_ends_there(address, context):
+    page = opened(context, address, "15_influence_functions.html#cell-location-explore")
+    page.locator("#cell-location-explore canvas").wait_for()
+    top = page.locator("#cell-location-explore").bounding_box()["y"]
+    assert 0 <= top < 100 and page.wrong == []
+    page.close()
 
 
 FRAME = "canvas => canvas.dataset.frame"
@@ -387,8 +513,8 @@ PIXELS = (
 
 
 @pytest.mark.browser
-def test_the_keyboard_alone_moves_a_slider_to_what_the_live_explorer_draws(site, address, browser):
-    page = opened(browser, address, "15_influence_functions.html#cell-location-explore")
+def test_the_keyboard_alone_moves_a_slider_to_what_the_live_explorer_draws(site, address, context):
+    page = opened(context, address, "15_influence_functions.html#cell-location-explore")
     cell = page.locator("#cell-location-explore")
     cell.scroll_into_view_if_needed()
     canvas = cell.locator("canvas")
@@ -421,40 +547,17 @@ def test_the_keyboard_alone_moves_a_slider_to_what_the_live_explorer_draws(site,
 
 @pytest.mark.browser
 def test_without_javascript_the_stored_picture_stands(address, browser):
-    page = opened(browser, address, "15_influence_functions.html", java_script_enabled=False)
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(address + "15_influence_functions.html")
     image = page.locator("#cell-location-explore img")
     assert image.get_attribute("alt").startswith("Influence on a location estimate")
     assert page.locator("input[type=range]").count() == 0
     page.close()
 
 
-AXE = ["15_influence_functions.html", "index.html", "lessons.html", "terms.html", "letters.html"]
-AXE += ["ledger.html", "api-solvers.html", "search.html"]
-
-
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_wrong(address, browser, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
-    for name in AXE:
-        page = opened(browser, address, name, color_scheme=scheme)
-        page.evaluate(
-            "() => { for (const d of document.querySelectorAll('details')) d.open = true }"
-        )
-        page.wait_for_load_state("networkidle")
-        violations = axe.Axe().run(page).response["violations"]
-        told = [
-            f"{v['id']} ({v['impact']}): {v['help']}; {len(v['nodes'])} times, such as "
-            f"{v['nodes'][0]['html'][:200]}"
-            for v in violations
-        ]
-        assert not told, f"{name}, {scheme}:\n" + "\n".join(told)
-        page.close()
-
-
-@pytest.mark.browser
-def test_the_search_finds_a_word(address, browser):
-    page = opened(browser, address, "search.html?q=LiSSA")
+def test_the_search_finds_a_word(address, context):
+    page = opened(context, address, "search.html?q=LiSSA")
     page.wait_for_selector("ul.search li")
     found = page.locator("ul.search li").all_text_contents()
     assert any("Solving with curvature" in text for text in found)

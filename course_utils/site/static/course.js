@@ -16,7 +16,7 @@
 
   // A link to something inside a fold opens it.
   const reveal = () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.querySelector(":target");
     for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) {
       fold.open = true;
     }
@@ -76,7 +76,6 @@
     async function show() {
       const wish = ++shown;
       const [number, said] = told.frames[at.join(",")];
-      line.textContent = said;
       let parts;
       try {
         parts = await Promise.all([picture("base"), picture(number)]);
@@ -86,6 +85,7 @@
       }
       if (wish !== shown) return;
       for (const part of parts) pen.drawImage(part, 0, 0);
+      line.textContent = said;
       if (!canvas.isConnected) (image.closest("a") ?? image).replaceWith(canvas);
       canvas.dataset.frame = number;
     }
