@@ -87,6 +87,8 @@ def _dispatch(argv):
             return 0
         return import_module(_module(job)).main(rest)
     extras = JOBS[job] | ({"cuda"} if gpu else set())
+    if job == "site" and "--pdf" in rest:
+        extras = extras | {"browser"}
     variables = {}
     if job == "test":
         command = _test_command(rest, extras)

@@ -17,10 +17,10 @@ from course_utils.cli import compilation_cache, notebooks, stamp
 from course_utils.cli.setup_venv import ROOT
 from course_utils.site import ledger, lessons, links, pages
 from course_utils.site.frames import folder_of_frames, read_frames
-from course_utils.site.print_lessons import PrintError, print_lessons
+from course_utils.site.print_lessons import PrintError, find_browser, print_lessons
 
 HERE = Path(__file__).parent
-
+_OURS = b"\n# Project: From gradient descent to influence functions\n"  # in a site's inventory
 
 # What the theme leaves unsaid to screen readers
 _UNSAID = {
@@ -50,14 +50,14 @@ def draw_frames(root, report=print):
     if not missing:
         return
     report(
-        f"Running {len(missing)} lessons for what their sliders show, ten seconds each; later "
+        f"Running {len(missing)} lessons for what their sliders show, half a minute each; later "
         "builds find it done, and --still leaves it out."
     )
-    env = dict(os.environ, **compilation_cache.settings(root))
+    env = dict(os.environ, PYTHONUTF8="1", **compilation_cache.settings(root))
 
     def draw(path):
         command = [sys.executable, "-m", "course_utils.site.frames", str(path), str(root)]
-        return subprocess.run(command, env=env, capture_output=True, text=True)
+        return subprocess.run(command, env=env, capture_output=True, encoding="utf-8")
 
     with ThreadPoolExecutor(2) as pool:
         for path, done in zip(missing, pool.map(draw, missing)):
@@ -121,11 +121,14 @@ def run_sphinx(source, static, out):
     """
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "-j", "2"]
     command += ["-c", str(HERE / "source"), "-d", str(source.parent / "doctrees")]
-    command += ["-D", f"html_static_path={static},{HERE / 'static'}", str(source), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command += [str(source), str(out)]
+    env = dict(os.environ, PYTHONUTF8="1", COURSE_STATIC=str(static))
+    done = subprocess.run(command, env=env, capture_output=True, encoding="utf-8")
     if done.returncode:
         lines = [
-            line.replace(f"{source}/", "") for line in done.stderr.splitlines() if line.strip()
+            line.replace(f"{source}{os.sep}", "")
+            for line in done.stderr.splitlines()
+            if line.strip()
         ]
         raise SiteError("Sphinx is not content:\n" + "\n".join(lines))
 
@@ -150,9 +153,13 @@ def build(out, root=ROOT, *, pdf=False, still=False, draw=True):
         draw: whether notebooks are run whose sliders' pictures are missing; else these stand still.
 
     Raises:
-        SiteError: if Sphinx warns, or a link of a page leads nowhere.
+        SiteError: if Sphinx warns, a link of a page leads nowhere, or ``out`` holds something else.
         pages.PageError: if a page cannot be written.
+        PrintError: if lessons cannot be printed.
     """
+    check_place(out)
+    if pdf:
+        find_browser()
     address = stamp.present(root)
     if draw and not still:
         draw_frames(root)
@@ -174,14 +181,28 @@ def build(out, root=ROOT, *, pdf=False, still=False, draw=True):
         _replace(fresh, out)
 
 
+def check_place(out):
+    """Refuse to replace another thing than a site of this course.
+
+    Raises:
+        SiteError: if ``out`` holds one.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    inventory = out / "objects.inv"
+    if not (inventory.is_file() and _OURS in inventory.read_bytes()):
+        raise SiteError(f"{out} holds something else than a site; name an empty folder")
+
+
 def _replace(fresh, out):
-    """Put the folder ``fresh`` in the place of ``out``."""
-    if out.exists():
-        if any(out.iterdir()) and not (out / "objects.inv").exists():
-            raise SiteError(f"{out} holds something else than a site; name an empty folder")
-        shutil.rmtree(out)
+    """Put the folder ``fresh`` in the place of ``out``, which is whole at any time, or absent."""
+    check_place(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(str(fresh), str(out))
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as aside:
+        shutil.move(fresh, Path(aside) / "new")  # perhaps from another disk
+        if out.exists():
+            out.rename(Path(aside) / "old")
+        (Path(aside) / "new").rename(out)
 
 
 def main(argv):

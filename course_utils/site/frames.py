@@ -15,7 +15,6 @@ import io
 import itertools
 import json
 import math
-import os
 import re
 import secrets
 import shutil
@@ -82,7 +81,7 @@ def run(path, root):
     from course_utils.site import slices
 
     nb, folder = notebooks.read(path), folder_of_frames(path, root)
-    draft = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}")
+    draft = folder.with_name(f"draft-{folder.name}-{secrets.token_hex(4)}")
     draft.parent.mkdir(parents=True, exist_ok=True)
     try:
         try:
@@ -93,9 +92,8 @@ def run(path, root):
             shutil.rmtree(draft, ignore_errors=True)
             _run(copy.deepcopy(nb), nb, path, draft)
         for older in folder.parent.glob(f"{folder.name[:2]}-*"):
-            if older != draft:
-                shutil.rmtree(older, ignore_errors=True)
-        os.replace(draft, folder)
+            shutil.rmtree(older, ignore_errors=True)
+        draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return is_enough

@@ -23,6 +23,22 @@ class PrintError(Exception):
     """The lessons cannot be printed; the text says what is missing."""
 
 
+def find_browser():
+    """How playwright starts Chromium here.
+
+    Raises:
+        PrintError: if playwright is missing.
+    """
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError as error:
+        install = f"{sys.executable} -m pip install playwright"
+        raise PrintError(f"--pdf needs playwright: {install}") from error
+    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    # macOS and Windows have no command for Chrome, but playwright knows its place
+    return {"executable_path": found} if found else {"channel": "chrome"}
+
+
 def print_lessons(folder, names):
     """Print the pages ``names`` of the site in ``folder`` into its ``downloads``.
 
@@ -33,14 +49,9 @@ def print_lessons(folder, names):
     Raises:
         PrintError: if playwright or Chromium is missing.
     """
-    try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError as error:
-        install = f"{sys.executable} -m pip install playwright"
-        raise PrintError(f"--pdf needs playwright: {install}") from error
-    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    # macOS and Windows have no command for Chrome, but playwright knows its place
-    which = {"executable_path": found} if found else {"channel": "chrome"}
+    which = find_browser()
+    from playwright.sync_api import Error, sync_playwright
+
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(**which, args=["--disable-gpu", "--no-sandbox"])

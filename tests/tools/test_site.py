@@ -29,6 +29,7 @@ from course_utils.site import (
     lessons,
     links,
     pages,
+    print_lessons,
 )
 
 SOLVED = notebooks.solved()
@@ -323,17 +324,28 @@ def test_what_is_broken_in_a_page_is_named(html, tmp_path):
     assert found.startswith("a.html: ") and BROKEN[html] in found
 
 
-def test_only_a_site_or_an_empty_folder_is_replaced(tmp_path):
+def test_only_a_site_or_an_empty_folder_is_replaced(tmp_path, monkeypatch):
     fresh, out = tmp_path / "fresh", tmp_path / "out"
     for folder in (fresh, out):
         folder.mkdir()
         (folder / "mine.txt").write_text(folder.name)
+    (out / "objects.inv").write_bytes(b"# Sphinx\n# Project: another\n# Version: 1\n")
+    monkeypatch.setattr(build, "draw_frames", None)  # it is refused before anything is done
     with pytest.raises(build.SiteError, match="holds something else than a site"):
-        build._replace(fresh, out)
+        build.build(out)
     assert (out / "mine.txt").read_text() == "out"
-    (out / "objects.inv").touch()
+    (out / "objects.inv").write_bytes(b"# Sphinx\n" + build._OURS + b"# Version: 1\n")
     build._replace(fresh, out)
-    assert (out / "mine.txt").read_text() == "fresh" and not (out / "objects.inv").exists()
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    assert (out / "mine.txt").read_text() == "fresh"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_a_missing_printer_is_told_before_the_build(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "draw_frames", None)
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    with pytest.raises(print_lessons.PrintError, match="--pdf needs playwright: .* pip install"):
+        build.build(tmp_path / "out", pdf=True)
 
 
 # In a browser

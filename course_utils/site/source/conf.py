@@ -1,5 +1,6 @@
 """Sphinx's settings. ``build`` calls Sphinx with this folder; the pages lie elsewhere."""
 
+import os
 import re
 from pathlib import Path
 
@@ -34,7 +35,7 @@ pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-con
 
 html_theme = "furo"
 html_title = project
-html_static_path = [str(HERE / "static")]
+html_static_path = [os.environ["COURSE_STATIC"], str(HERE / "static")]
 templates_path = [str(HERE / "templates")]
 html_favicon = str(HERE / "static" / "icon.svg")
 html_css_files = ["course.css"]
