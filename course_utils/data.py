@@ -127,7 +127,7 @@ def diabetes(*, raw: bool = False, seed: int | None = 0) -> Data:
         seed: of the permutation of the rows; None keeps scikit-learn's order.
 
     Returns:
-        ``X`` (442, 10) and ``y`` (442,): every column of ``X``, **and** ``y``, with mean 0 and
+        ``X`` (442, 10) and ``y`` (442,): every column of ``X``, and ``y``, with mean 0 and
         population standard deviation 1 over all rows, unless ``raw``. A linear model then needs no
         bias, and a mean loss of ``squared_error`` below 1/2 is a fit better than none.
         ``feature_names("diabetes")`` has the names of the columns.

@@ -230,7 +230,7 @@ def logistic_loss(logit: jax.Array, label: jax.Array) -> jax.Array:
 
     Args:
         logit: z, shape ().
-        label: y, **0 or 1** (never -1), shape (). For any other number the loss and its gradient
+        label: y, 0 or 1 (never -1), shape (). For any other number the loss and its gradient
             are NaN.
 
     Returns:

@@ -31,7 +31,7 @@ def empirical_risk(
     leaves 1/n and $\lambda$ where they were.
 
     Args:
-        loss_fn: ``(params, example) -> scalar``, the loss of **one** example; an example has the
+        loss_fn: ``(params, example) -> scalar``, the loss of one example; an example has the
             structure of ``data`` without the leading axis.
         data: pytree whose leaves share a leading axis of n examples, such as ``(X, y)``.
         l2: $\lambda$, a number, or a tree prefix of ``params`` with numbers as leaves, e.g.
@@ -103,7 +103,7 @@ def descend(
     derivatives pass through all its steps.
 
     Args:
-        loss_fn: with ``data``, ``(params, example) -> scalar``, the loss of **one** example.
+        loss_fn: with ``data``, ``(params, example) -> scalar``, the loss of one example.
             Without, ``params -> scalar``, which takes the place of the mean.
         params: where to start, a pytree of floating-point arrays.
         optimizer: e.g. ``optax.sgd(0.1)``, ``optax.adam(1e-3)``.

@@ -21,7 +21,8 @@ from course_utils.site.print_lessons import PrintError, find_browser, print_less
 
 HERE = Path(__file__).parent
 _OURS = b"\n# Project: From gradient descent to influence functions\n"  # in a site's inventory
-
+# Pages that repeat the lessons, or answer them
+_UNSEARCHED = ("ledger.md", "INSTRUCTORS-answers.md")
 # What the theme leaves unsaid to screen readers
 _UNSAID = {
     '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
@@ -94,7 +95,8 @@ def write_source(root, source, static, address, *, pdf=False, still=False):
         **pages.api_pages(),
     }
     for name, page in written.items():
-        (source / name).write_text(page, encoding="utf-8")
+        head = "---\nnosearch: true\n---\n\n" if name in _UNSEARCHED else ""
+        (source / name).write_text(head + page, encoding="utf-8")
     (static / "front").mkdir(parents=True)
     for name, png in pictures.items():
         (static / "front" / name).write_bytes(png)

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import itertools
 import re
 import string
 import tomllib
@@ -40,10 +41,10 @@ PICTURES = [
 TEACHING = ["data", "models", "training", "dynamics", "trees", "sharding"]
 TEACHING += ["plotting", "widgets", "exercises"]
 _ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
-_GREEK = (
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho"
-)
-_GREEK += " sigma tau upsilon phi varphi chi psi omega"
+_GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho"
+_GREEK += " sigma tau upsilon phi chi psi omega"
+_SIGNS = dict(zip(_GREEK.split(), "αβγδεζηθικλμνξοπρστυφχψω", strict=True))
+_NAMES = {sign: name for name, sign in _SIGNS.items()}
 
 
 class PageError(Exception):
@@ -249,37 +250,29 @@ def letters(paths):
                 text = cell.source[cell.source.index("| letter | meaning |") :]
                 text = text.split("\n\n")[0]
                 place = link(path, cell.id, int(path.name[:2]))
-                for letter, meaning, *code in table_rows(text):
-                    rows.append((_alphabetical(letter), letter, meaning, (code or [""])[0], place))
+                for row, meaning, *code in table_rows(text):
+                    line = f"| {row} | {meaning} | {(code or [''])[0]} | {place} |"
+                    rows += [(letter, row, line) for letter in _letters_of(row)]
     if not rows:
         raise PageError("no lesson has a table | letter | meaning | in code |")
-    rows.sort(key=lambda row: row[0])
-    lines = [
-        f"| {letter} | {meaning} | {code} | {link} |" for _, letter, meaning, code, link in rows
+    parts = [
+        "# Letters\n\nWhat a letter means depends on the lesson. Greek letters follow the Latin "
+        "ones; a row of several letters stands under each.\n"
     ]
-    head = (
-        "# Letters\n\nWhat a letter means depends on the lesson. "
-        "Greek letters follow the Latin ones.\n\n"
-        "| letter | meaning | in code | lesson |\n| --- | --- | --- | --- |\n"
-    )
-    return head + "\n".join(lines) + "\n"
+    for letter, told in itertools.groupby(sorted(rows), key=lambda row: row[0]):
+        sign = letter.lower()  # a Greek capital looks like a Latin one
+        head = f"{sign} ({_NAMES[sign]})" if sign in _NAMES else letter
+        parts += [f"## {head}\n", "| letter | meaning | in code | lesson |"]
+        parts += ["| --- | --- | --- | --- |", *(line for *_, line in told), ""]
+    return "\n".join(parts) + "\n"
 
 
-def _alphabetical(letter):
-    """Where a letter of mathematics stands: Latin, Greek, others, by the first letter in it."""
-    text = re.sub(
-        r"\\(hat|tilde|bar|lVert|rVert|nabla|mathcal|mathbb|partial|text|operatorname|dot|frac|langle"
-        r"|sqrt|lvert)\b",
-        "",
-        letter,
-    )
-    first = re.search(r"\\([a-zA-Z]+)|([A-Za-z])", text)
-    if not first:
-        return (2, "", letter)
-    if first[2]:
-        return (0, first[2].lower(), letter)
-    name, greek = first[1].lower(), _GREEK.split()
-    return (1, f"{greek.index(name):02d}", letter) if name in greek else (2, name, letter)
+def _letters_of(row):
+    """The letters that a row of the table is about: ``H`` of ``$g_i$, $\\hat H(w)$``, say."""
+    text = re.sub(r"(?<=[\w}])\([^()]*\)|[_^](\{[^{}]*\}|\\?\w+)", "", row)
+    text = re.sub(r"\\(hat|tilde|lVert|rVert|nabla|partial)\b", "", text).replace(r"\ell", "l")
+    text = re.sub(r"\\(?:var)?([a-zA-Z]+)", lambda name: _SIGNS.get(name[1].lower(), ""), text)
+    return sorted({letter.upper() for letter in re.findall(r"\w", text)})
 
 
 def _modules():

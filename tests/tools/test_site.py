@@ -261,10 +261,29 @@ def test_a_term_must_stand_where_the_index_says(tmp_path, monkeypatch):
         pages.terms([path])
 
 
-def test_letters_stand_in_the_order_of_the_alphabet():
-    order = [r"$\hat\theta$", "$b$, $a$", r"$\lVert e\rVert_A$", r"$\alpha$", "$A$", "–"]
-    found = sorted(order, key=pages._alphabetical)
-    assert found == ["$A$", "$b$, $a$", r"$\lVert e\rVert_A$", r"$\alpha$", r"$\hat\theta$", "–"]
+LETTERS = {
+    r"$g_i$, $\hat H$": "GH",
+    r"$J(w, \theta)$": "J",
+    r"$(x_i, y_i)$": "XY",
+    r"$\lVert e\rVert_A$": "E",
+    r"$\lambda$, $\varepsilon$; γ": "ΓΕΛ",
+    r"$w^\star(\theta)$, $\ell_i$": "LW",
+    r"$\tau^2$, $\Sigma$": "ΣΤ",
+    "$m$": "M",
+}
+
+
+@pytest.mark.parametrize("row", LETTERS)
+def test_a_row_stands_under_each_of_its_letters(row):
+    assert "".join(pages._letters_of(row)) == LETTERS[row]
+
+
+def test_letters_have_headings_in_the_order_of_the_alphabet():
+    text = pages.letters(SOLVED)
+    heads = re.findall("^## (.+)$", text, re.MULTILINE)
+    assert heads == sorted(heads) and {"H", "η (eta)", "λ (lambda)"} <= set(heads)
+    (hessian,) = re.findall("^## H\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    assert len(re.findall(r"^\| \$H\$ \|", hessian, re.MULTILINE)) >= 1
 
 
 def test_solutions_are_folded_and_hidden_tests_left_out():
@@ -429,6 +448,7 @@ SEE_ALL = """async () => {
         seen.scrollIntoView();
         await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
     }
+    window.scrollTo(0, 0);
     await document.fonts.ready;
 }"""
 # axe would take minutes over words of one colour and over formulas, which have the text's colour.
@@ -472,7 +492,7 @@ def test_no_page_errs_asks_another_host_or_shuts_a_reader_out(site, address, con
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
     names = pages_of(site)
     assert len(names) > 40 and set(AXE) <= set(names)
-    wrong = {}
+    wrong = []
     for name in names:
         page = opened(context, address, name)
         page.evaluate(SEE_ALL)
@@ -485,10 +505,9 @@ def test_no_page_errs_asks_another_host_or_shuts_a_reader_out(site, address, con
         if name in AXE:
             page.set_viewport_size({"width": 1400, "height": 900})
             found += found_by_axe(axe, page)
-        if found:
-            wrong[name] = found
+        wrong += [f"{name}: {what}" for what in found]
         page.close()
-    assert wrong == {}
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.browser

@@ -40,6 +40,7 @@ templates_path = [str(HERE / "templates")]
 html_favicon = str(HERE / "static" / "icon.svg")
 html_css_files = ["course.css"]
 html_js_files = [("course.js", {"defer": "defer"})]
+html_search_scorer = str(HERE / "source" / "scorer.js")
 html_show_sourcelink = html_copy_source = False
 html_theme_options = {"top_of_page_buttons": [], "navigation_with_keys": True}
 mathjax_path = "mathjax/tex-chtml.js"
