@@ -251,7 +251,8 @@ def letters(paths):
                 text = text.split("\n\n")[0]
                 place = link(path, cell.id, int(path.name[:2]))
                 for row, meaning, *code in table_rows(text):
-                    line = f"| {row} | {meaning} | {(code or [''])[0]} | {place} |"
+                    told = f", in code {code[0]}" if code and "`" in code[0] else ""
+                    line = f"- {row}: {meaning}{told}. Lesson {place}"
                     rows += [(letter, row, line) for letter in _letters_of(row)]
     if not rows:
         raise PageError("no lesson has a table | letter | meaning | in code |")
@@ -262,8 +263,7 @@ def letters(paths):
     for letter, told in itertools.groupby(sorted(rows), key=lambda row: row[0]):
         sign = letter.lower()  # a Greek capital looks like a Latin one
         head = f"{sign} ({_NAMES[sign]})" if sign in _NAMES else letter
-        parts += [f"## {head}\n", "| letter | meaning | in code | lesson |"]
-        parts += ["| --- | --- | --- | --- |", *(line for *_, line in told), ""]
+        parts += [f"## {head}\n", *(line for *_, line in told), ""]
     return "\n".join(parts) + "\n"
 
 

@@ -283,7 +283,7 @@ def test_letters_have_headings_in_the_order_of_the_alphabet():
     heads = re.findall("^## (.+)$", text, re.MULTILINE)
     assert heads == sorted(heads) and {"H", "η (eta)", "λ (lambda)"} <= set(heads)
     (hessian,) = re.findall("^## H\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
-    assert len(re.findall(r"^\| \$H\$ \|", hessian, re.MULTILINE)) >= 1
+    assert len(re.findall(r"^- \$H\$: .* Lesson <a href", hessian, re.MULTILINE)) >= 1
 
 
 def test_solutions_are_folded_and_hidden_tests_left_out():
