@@ -29,6 +29,7 @@ _UNSAID = {
     '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="The site">',
     '<th class="head"><p></p></th>': '<td class="head"></td>',
     '<th scope="col" style="text-align: left"></th>': '<td style="text-align: left"></td>',
+    '<summary aria-label="Toggle hidden content">': "<summary>",  # its words are its name
     '<aside class="toc-drawer">': '<aside class="toc-drawer" aria-label="On this page">',
 }
 
@@ -107,7 +108,7 @@ def copy_mathjax(static):
     distribution = metadata.distribution("sphinx-mathjax-offline")
     (first,) = (p for p in distribution.files if p.name == "tex-chtml.js")
     home = Path(first.locate()).parent
-    wanted = ["tex-chtml.js", "ui/lazy.js", "output/chtml/fonts/woff-v2"]
+    wanted = ["tex-chtml.js", "output/chtml/fonts/woff-v2"]
     for name in wanted:
         to = static / "mathjax" / name
         to.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,6 @@ _OPEN = """async () => {
     }
     for (const image of document.images) image.loading = "eager";
     await MathJax.startup.promise;
-    await MathJax.startup.document.lazyTypesetAll?.();
     await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
     await document.fonts.ready;
 }"""

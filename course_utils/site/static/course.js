@@ -26,7 +26,7 @@
 
   // What is wider than its place is reached by the tab key, so that arrows can scroll it.
   const reach = () => {
-    for (const wide of document.querySelectorAll("article pre, article div.math, .table-wrapper")) {
+    for (const wide of document.querySelectorAll("article pre, article div.math, .table-wrapper, .text_html")) {
       if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
       else wide.removeAttribute("tabindex");
     }
@@ -85,7 +85,7 @@
       }
       if (wish !== shown) return;
       for (const part of parts) pen.drawImage(part, 0, 0);
-      line.textContent = said;
+      if (line.textContent !== said) line.textContent = said;
       if (!canvas.isConnected) (image.closest("a") ?? image).replaceWith(canvas);
       canvas.dataset.frame = number;
     }
