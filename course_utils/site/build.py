@@ -38,8 +38,8 @@ class SiteError(Exception):
     """The site cannot be built; the text says why."""
 
 
-def draw_frames(root, report=print):
-    """Draw the frames that no run of a notebook has left: two notebooks are run at a time.
+def draw_frames(root):
+    """Draw the frames that are missing, two lessons at a time.
 
     Raises:
         SiteError: if a notebook cannot be run.
@@ -51,8 +51,8 @@ def draw_frames(root, report=print):
     ]
     if not missing:
         return
-    report(
-        f"Running {len(missing)} lessons for what their sliders show, half a minute each; later "
+    print(
+        f"Running what the sliders of {len(missing)} lessons need, half a minute each; later "
         "builds find it done, and --still leaves it out."
     )
     env = dict(os.environ, PYTHONUTF8="1", **compilation_cache.settings(root))
@@ -64,8 +64,9 @@ def draw_frames(root, report=print):
     with ThreadPoolExecutor(2) as pool:
         for path, done in zip(missing, pool.map(draw, missing)):
             if done.returncode:
+                pool.shutdown(cancel_futures=True)
                 raise SiteError(f"{path.name}: {done.stderr.strip()[-2000:]}")
-            report(f"  {path.name}: {done.stdout.strip()}")
+            print(f"  {path.name}: {done.stdout.strip()}")
 
 
 def write_source(root, source, static, address, *, pdf=False, still=False):

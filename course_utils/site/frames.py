@@ -16,13 +16,14 @@ import itertools
 import json
 import math
 import re
-import secrets
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from course_utils.cli import notebooks
+from course_utils.site import slices
 
 MOST = 40  # positions of one Explorer
 BUDGET = 1_400_000  # bytes of all frames of a lesson
@@ -54,7 +55,7 @@ def folder_of_frames(path, root):
     nb = notebooks.read(path)
     digest = hashlib.sha256(f"{notebooks.code_hash(nb)} {numbers_named(nb)}".encode())
     package = Path(__file__).parent.parent
-    for module in [*sorted(package.glob("*.py")), Path(__file__)]:
+    for module in [*sorted(package.glob("*.py")), Path(__file__), Path(slices.__file__)]:
         digest.update(module.read_bytes())
     return root / ".cache" / "frames" / f"{path.name[:2]}-{digest.hexdigest()[:16]}"
 
@@ -78,24 +79,23 @@ def run(path, root):
         course_utils.cli.run.RunError: if a cell of the whole notebook raises.
     """
     from course_utils.cli.run import RunError
-    from course_utils.site import slices
 
     nb, folder = notebooks.read(path), folder_of_frames(path, root)
-    draft = folder.with_name(f"draft-{folder.name}-{secrets.token_hex(4)}")
-    draft.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="draft-") as aside:
+        drawn = Path(aside) / "part"
         try:
-            is_enough = _run(slices.slice_of(nb), nb, path, draft)
-        except (RunError, SyntaxError):
+            is_enough = _run(slices.slice_of(nb), nb, path, drawn)
+        except (RunError, ValueError, SyntaxError):
             is_enough = False
         if not is_enough:
-            shutil.rmtree(draft, ignore_errors=True)
-            _run(copy.deepcopy(nb), nb, path, draft)
+            drawn = Path(aside) / "whole"
+            _run(copy.deepcopy(nb), nb, path, drawn)
         for older in folder.parent.glob(f"{folder.name[:2]}-*"):
-            shutil.rmtree(older, ignore_errors=True)
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+            if older != folder:
+                shutil.rmtree(older, ignore_errors=True)
+        if not folder.exists():  # or another build was faster
+            drawn.rename(folder)
     return is_enough
 
 
@@ -110,6 +110,7 @@ def _run(part, nb, path, draft):
     source = _DRAW.format(cells=numbers_named(nb), folder=str(draft))
     part.cells.append(nbformat.v4.new_code_cell(source, id="frames"))
     execute(part, path.parent)
+    notebooks.tidy(part)
     fresh = {cell.id: cell.outputs for cell in part.cells if cell.id in shown}
     return all(
         says_the_same(
@@ -202,7 +203,7 @@ def thinned(positions, wanted, count):
 
 
 def combinations(controls, most=MOST):
-    """The positions of all controls together that are drawn; the controls keep their own.
+    """The positions of all controls together that are drawn; each control notes which it keeps.
 
     A choice keeps all its options. One slider or two share what is left as a grid; each further one
     moves alone, a quarter of it at most, while the others stand where they start.
@@ -214,7 +215,7 @@ def combinations(controls, most=MOST):
     for group, control in enumerate(alone, start=1):
         control.group = group
         control.thin(most // options // 4)
-        room -= len(control.kept) - 1
+        room = max(1, room - len(control.kept) + 1)
     for number, control in enumerate(together):  # what a short slider leaves is the next one's
         left = len(together) - number
         control.thin(math.floor(room ** (1 / left) + 1e-9))

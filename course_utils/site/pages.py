@@ -242,7 +242,11 @@ def terms(paths):
 
 
 def letters(paths):
-    """The page of letters: every letter of every lesson, in the order of the alphabet."""
+    """The page of letters: every letter of every lesson, in the order of the alphabet.
+
+    Raises:
+        PageError: if no lesson has a table of letters.
+    """
     rows = []
     for path in paths:
         for cell in notebooks.read(path).cells:

@@ -1,9 +1,10 @@
 """The part of a notebook that its figures with sliders need: a program slice (Weiser, 1981).
 
 A lesson spends most of its time on other things than its sliders show. A statement belongs to the
-slice if it shows an Explorer, imports something, or gives or changes a value that the slice uses.
-What a call does behind the scenes cannot be read off a program's text, so a slice is not trusted:
-``frames.run`` compares what it shows with what is stored.
+slice if it shows an Explorer, stands in the set-up, imports something, or gives or changes a value
+that the slice uses. What a call does behind the scenes cannot be read off a program's text:
+``frames.run`` compares what a slice shows where the controls start with what is stored, and a slow
+test all that it draws with what the whole notebook draws.
 """
 
 import ast
@@ -13,24 +14,24 @@ import symtable
 from course_utils.cli import notebooks
 
 _WHOLE = ("bootstrap", "setup")  # cells that make ready what all others use
-_AT_ONCE = ("genexpr", "listcomp", "setcomp", "dictcomp")  # scopes that run where they stand
+_MAY_LEAVE = (ast.If, ast.For, ast.While, ast.Try, ast.TryStar, ast.With, ast.Match)
 
 
 def slice_of(nb):
     """A copy of ``nb`` whose code cells hold the statements that its Explorers need."""
     from IPython.core.inputtransformer2 import TransformerManager
 
-    sliced = copy.deepcopy(nb)
-    shown, statements, kept = notebooks.explorers(nb), [], set()
+    sliced, shown = copy.deepcopy(nb), notebooks.explorers(nb)
     cells = [cell for _, cell in notebooks.code_cells(sliced)]
-    for cell in cells:
-        for node in ast.parse(TransformerManager().transform_cell(cell.source)).body:
-            statements.append(_Statement(node, cell.id))
-            if cell.id in (*shown, *_WHOLE) or statements[-1].imports:
-                kept.add(len(statements) - 1)
-    modules = set().union(*(statement.imports for statement in statements))
-    for statement in statements:  # a call such as plotting.show(fig) leaves a module as it was
-        statement.changes -= modules
+    python = TransformerManager().transform_cell
+    statements = [_Statement(n, c.id) for c in cells for n in ast.parse(python(c.source)).body]
+    modules = set().union(*(s.imports for s in statements))
+    modules -= set().union(*(s.gives - s.imports for s in statements))
+    generators = set().union(*(_generators(s.node) for s in statements))
+    for statement in statements:
+        statement.changes -= modules  # a call such as plotting.show(fig) leaves a module as it was
+        statement.changes |= statement.uses & generators  # each draw moves a generator on
+    kept = {i for i, s in enumerate(statements) if s.cell in (*shown, *_WHOLE) or s.imports}
     drawn = {i for i in kept if statements[i].cell in shown}
     kept = _needed(statements, kept, drawn)
     for cell in cells:
@@ -47,21 +48,21 @@ def _needed(statements, kept, drawn):
         kept: positions of some of them.
         drawn: those among them that draw again after the last statement.
     """
-    wanted = []  # a name, and the position before which its value is asked for
+    wanted = []  # a name, the position before which it is asked for, and that before which called
 
-    def keep(position, called):
-        """Keep a statement whose functions are called before the statement ``called``."""
+    def keep(position, before, called):
+        """Keep a statement whose functions are called before ``before`` and before ``called``."""
         statement = statements[position]
-        wanted.extend((name, position) for name in statement.uses)
-        wanted.extend((name, called) for name in statement.uses_when_called)
+        wanted.extend((name, position, called) for name in statement.uses)
+        for name in statement.uses_when_called:
+            wanted.extend([(name, before, called), (name, called, called)])
 
     for position in kept:
-        keep(position, position + 1)
-    for position in drawn:
-        keep(position, len(statements))
+        called = len(statements) if position in drawn else position + 1
+        keep(position, position + 1, called)
     kept, answered = set(kept), set()
     while wanted:
-        wish = name, before = wanted.pop()
+        wish = name, before, called = wanted.pop()
         if wish in answered:
             continue
         answered.add(wish)
@@ -69,7 +70,7 @@ def _needed(statements, kept, drawn):
             statement = statements[position]
             if name in statement.gives or name in statement.changes:
                 kept.add(position)
-                keep(position, before)
+                keep(position, before, called)
             if name in statement.gives - statement.changes and statement.is_certain:
                 break
     return kept
@@ -82,9 +83,11 @@ class _Statement:
         self.node, self.cell = node, cell
         self.uses, self.uses_when_called, self.gives = set(), set(), set()
         self.imports, self.changes = set(_imported(node)), set(_changed(node))
-        self._read(symtable.symtable(ast.unparse(node), cell, "exec"), at_once=True)
-        self.is_certain = not isinstance(node, (ast.If, ast.While, ast.Try))
-        if self.is_certain:  # what a loop first gives and then uses is its own
+        text = ast.unparse(_OwnScopes().visit(copy.deepcopy(node)))
+        self._read(symtable.symtable(text, cell, "exec"), at_once=True)
+        self.is_certain = not isinstance(node, _MAY_LEAVE)
+        if self.is_certain or isinstance(node, ast.For):
+            # what a loop first gives and then uses is its own
             first = dict(reversed(list(_in_order(node))))
             self.uses -= {name for name in first if first[name]} - self.changes
 
@@ -97,8 +100,32 @@ class _Statement:
             if symbol.is_global() and (symbol.is_referenced() or symbol.get_name() in self.changes):
                 (self.uses if at_once else self.uses_when_called).add(symbol.get_name())
         for inner in table.get_children():
-            runs = inner.get_type() == "class" or inner.get_name() in _AT_ONCE
+            runs = inner.get_type() == "class" or inner.get_name() == "genexpr"
             self._read(inner, at_once and runs)
+
+
+class _OwnScopes(ast.NodeTransformer):
+    """Comprehensions as generator expressions, whose names are their own in every Python."""
+
+    def visit_ListComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
+
+
+def _generators(node):
+    """Names that a statement gives to NumPy's random generators."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Assign):
+            sides = (getattr(side, "elts", [side]) for side in (part.targets[0], part.value))
+            for name, value in zip(*sides):
+                if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("default_rng"):
+                    yield name.id
 
 
 def _imported(node):

@@ -44,6 +44,18 @@ SLICES = {  # a cell before the Explorer's, and what is left of it
     ),
     "changes in place": ("a = [1]\na.append(2)\na[0] = 3\na += [4]\nheight = a.index", "all"),
     "a comprehension runs at once": ("a = 1\nheight = [a for b in '12'].index\na = 2", "but one"),
+    "each draw moves a generator on": (
+        "draw = np.random.default_rng(0)\na = draw.normal()\nheight = draw.normal().__mul__",
+        "all",
+    ),
+    "a comprehension's own names": (
+        "a = 5\nb = [0 for a in '12']\nheight = a.__add__",
+        "a = 5\nheight = a.__add__",
+    ),
+    "what a function that is passed on uses in the end": (
+        "def f(k):\n    return a * k\na = 2\nheight = abs and f\na = 3",
+        "all",
+    ),
     "modules stay as they are": ("np.ones(3)\nplotting.show(3)\nheight = abs", "height = abs"),
     "imports stay": ("import json\nheight = abs", "all"),
     "magics": ("%matplotlib inline\nheight = abs", "height = abs"),

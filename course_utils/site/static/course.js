@@ -1,4 +1,4 @@
-// The sliders of a page: pictures drawn beforehand, one for each position.
+// What pages do: folds open, wide things scroll by keyboard, sliders show pictures drawn beforehand.
 "use strict";
 
 (() => {
@@ -41,17 +41,17 @@
     return made;
   };
 
-  let made = 0;
+  let count = 0;
 
   function build(box) {
     const told = JSON.parse(box.querySelector("script").textContent);
     const image = box.closest(".cell_output").querySelector("img");
     const folder = box.dataset.folder;
-    const name = `explorer-${made++}`;
+    const name = `explorer-${count++}`;
     const at = told.controls.map((control) => control.start);
     const moves = []; // of each control: show where it stands
     const pictures = new Map();
-    let shown = 0; // counts the wishes, so that a picture that comes late is dropped
+    let wishes = 0; // counted, so that a picture that comes late is dropped
 
     // The stored picture keeps its place until the first frame is there.
     const canvas = element("canvas", { width: told.pixels[0], height: told.pixels[1] });
@@ -74,16 +74,16 @@
     };
 
     async function show() {
-      const wish = ++shown;
+      const wish = ++wishes;
       const [number, said] = told.frames[at.join(",")];
       let parts;
       try {
         parts = await Promise.all([picture("base"), picture(number)]);
       } catch {
-        if (wish === shown) line.textContent = "This picture could not be loaded.";
+        if (wish === wishes) line.textContent = "This picture could not be loaded.";
         return;
       }
-      if (wish !== shown) return;
+      if (wish !== wishes) return;
       for (const part of parts) pen.drawImage(part, 0, 0);
       if (line.textContent !== said) line.textContent = said;
       if (!canvas.isConnected) (image.closest("a") ?? image).replaceWith(canvas);
