@@ -25,7 +25,7 @@ from pathlib import Path
 from course_utils.cli import notebooks
 from course_utils.site import slices
 
-MOST = 40  # positions of one Explorer
+MOST = 30  # positions of one Explorer
 BUDGET = 1_400_000  # bytes of all frames of a lesson
 _TOGETHER = 2  # sliders that move together; each further one moves alone
 _DRAW = '__import__("course_utils.site.frames", fromlist=["draw"]).draw(Out, {cells!r}, {folder!r})'
