@@ -56,9 +56,8 @@ def draw_frames(root):
         "builds find it done, and --still leaves it out."
     )
     env = dict(os.environ, PYTHONUTF8="1", **compilation_cache.settings(root))
-    # Two at once, each with threads for all cores, would wait for each other most of the time
+    # BLAS in two processes, each with threads for all cores, would mostly wait
     env |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    env["XLA_FLAGS"] = f"{env.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
 
     def draw(path):
         command = [sys.executable, "-m", "course_utils.site.frames", str(path), str(root)]

@@ -323,7 +323,7 @@ def _webp(picture):
 
     packed = io.BytesIO()
     rgba = Image.fromarray(picture.view("uint8").reshape(*picture.shape, 4))
-    rgba.save(packed, format="webp", lossless=True, quality=30, method=3)
+    rgba.save(packed, format="webp", lossless=True, quality=20, method=2)
     return packed.getvalue()
 
 
