@@ -94,7 +94,7 @@ def pixels(fig: Figure, dpi: int = DPI) -> np.ndarray:
     fig.set_dpi(dpi)
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
-    return np.array(canvas.buffer_rgba())
+    return np.asarray(canvas.buffer_rgba())
 
 
 def png(fig: Figure, dpi: int = DPI, *, quick: bool = False) -> bytes:

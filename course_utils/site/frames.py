@@ -106,8 +106,8 @@ def _run(part, nb, path, draft):
     from course_utils.cli import compare
     from course_utils.cli.run import execute, says_the_same
 
-    shown = notebooks.explorers(nb)
-    source = _DRAW.format(cells=numbers_named(nb), folder=str(draft))
+    shown = numbers_named(nb)
+    source = _DRAW.format(cells=shown, folder=str(draft))
     part.cells.append(nbformat.v4.new_code_cell(source, id="frames"))
     execute(part, path.parent)
     notebooks.tidy(part)
