@@ -6,6 +6,7 @@ or marker, so that colour is never the only cue.
 """
 
 import base64
+import functools
 import html
 import io
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import display
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -81,11 +82,13 @@ def draw(drawing: Callable, *, figsize: tuple[float, float] | None = None, **val
     """Return a new figure on which ``drawing(fig, **values)`` has drawn.
 
     The same ``drawing`` makes the printed figure and, inside ``widgets.Explorer``, the moving one,
-    so the two cannot disagree. Margins are fixed: fitting them would double the time of a redraw.
+    so the two cannot disagree. Margins are fixed, and titles do not give way to what stands above
+    the axes: the one would double the time of a redraw, the other would add a tenth.
     """
     # None would ask for the course's style; the hints of matplotlib do not know the word "none"
     fig = Figure(figsize=figsize, layout="none")  # type: ignore[arg-type]
-    drawing(fig, **values)
+    with plt.rc_context({"axes.titley": 1.0}):
+        drawing(fig, **values)
     return fig
 
 
@@ -93,8 +96,18 @@ def pixels(fig: Figure, dpi: int = DPI) -> np.ndarray:
     """The figure's pixels, red, green, blue and 255: bytes, of shape (height, width, 4)."""
     fig.set_dpi(dpi)
     canvas = FigureCanvasAgg(fig)
+    canvas.get_renderer().mathtext_parser = _mathtext_parser()
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())
+
+
+@functools.cache
+def _mathtext_parser():
+    """One for all figures, which knows what it has set: 10⁻³ beside an axis, say.
+
+    matplotlib gives each figure one of its own, and would set such labels anew at each redraw.
+    """
+    return RendererAgg(1, 1, DPI).mathtext_parser
 
 
 def png(fig: Figure, dpi: int = DPI, *, quick: bool = False) -> bytes:

@@ -6,6 +6,7 @@ before it. A cell holds a claim by an assertion, or by an output that the tests 
 """
 
 import ast
+import functools
 import re
 
 _MARK = re.compile(r"\s*<!--[ \t]*holds:[ \t]*(.*?)[ \t]*-->", re.DOTALL)
@@ -54,6 +55,7 @@ def evidence(cell):
     return _assertions(cell.source), outputs
 
 
+@functools.cache
 def _assertions(source):
     try:
         tree = ast.parse(re.sub(r"^([ \t]*)[%!]", r"\1# ", source, flags=re.MULTILINE))

@@ -8,12 +8,17 @@ import os
 import platform
 from pathlib import Path
 
+# How JAX's warning of an entry that it cannot read begins. A process may find one that another has
+# opened and not yet written, or was killed before; it then compiles, as without a cache.
+HALF_WRITTEN = "Error reading persistent compilation cache entry"
+
 
 def settings(root, environ=os.environ):
     """The variables that make JAX keep every program it compiles, under ``.cache/jax`` of ``root``.
 
     JAX's own thresholds would keep none of the course's, which compile in less than a second each.
-    XLA's further caches, which are for GPUs, stay off.
+    XLA's further caches, which are for GPUs, stay off. Of an entry that is not written yet no
+    warning comes.
 
     Args:
         root: the clone.
@@ -28,7 +33,9 @@ def settings(root, environ=os.environ):
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES": "none",
     }
-    return {name: value for name, value in wanted.items() if name not in environ}
+    wanted = {name: value for name, value in wanted.items() if name not in environ}
+    filters = [environ.get("PYTHONWARNINGS"), f"ignore:{HALF_WRITTEN}:UserWarning"]
+    return wanted | {"PYTHONWARNINGS": ",".join(filter(None, filters))}
 
 
 def _processor():

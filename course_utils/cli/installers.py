@@ -94,7 +94,10 @@ def install(root, python, extras, lock, afresh):
         status, lines = call(*pip, "install", "--only-binary=:all:", "uv")
         if status and setup_messages.stops_pip(lines):
             raise SetupError(setup_messages.failed("Installing the packages", lines, root))
-    status, lines = call(*uv, "pip", "install", "--python", python, *course)
+    compiled = []
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):  # or each process would compile what it imports
+        compiled = ["--compile-bytecode"]
+    status, lines = call(*uv, "pip", "install", *compiled, "--python", python, *course)
     if status or call(*present)[0]:
         why = setup_messages.gist(lines) if status else "they went elsewhere"
         print(f"uv could not install the packages ({why}); pip takes over.", flush=True)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
@@ -39,7 +38,7 @@ class SiteError(Exception):
 
 
 def draw_frames(root):
-    """Draw the frames that are missing, two lessons at a time.
+    """Run the lessons whose frames are missing.
 
     Raises:
         SiteError: if a notebook cannot be run.
@@ -53,22 +52,16 @@ def draw_frames(root):
         return
     print(
         f"Running what the sliders of {len(missing)} lessons need, half a minute each; later "
-        "builds find it done, and --still leaves it out."
+        "builds find it done, and --still leaves it out.",
+        flush=True,
     )
     env = dict(os.environ, PYTHONUTF8="1", **compilation_cache.settings(root))
     # BLAS in two processes, each with threads for all cores, would mostly wait
-    env |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-    def draw(path):
-        command = [sys.executable, "-m", "course_utils.site.frames", str(path), str(root)]
-        return subprocess.run(command, env=env, capture_output=True, encoding="utf-8")
-
-    with ThreadPoolExecutor(2) as pool:
-        for path, done in zip(missing, pool.map(draw, missing)):
-            if done.returncode:
-                pool.shutdown(cancel_futures=True)
-                raise SiteError(f"{path.name}: {done.stderr.strip()[-2000:]}")
-            print(f"  {path.name}: {done.stdout.strip()}")
+    env |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+    command = [sys.executable, "-m", "course_utils.site.run_lessons", str(root), *map(str, missing)]
+    done = subprocess.run(command, env=env, stderr=subprocess.PIPE, encoding="utf-8")
+    if done.returncode:
+        raise SiteError(done.stderr.strip()[-2000:])
 
 
 def write_source(root, source, static, address, *, pdf=False, still=False):

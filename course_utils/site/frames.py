@@ -9,17 +9,12 @@ They are kept in ``.cache/frames/NN-FINGERPRINT``: another code of the notebook 
 another folder.
 """
 
-import copy
 import hashlib
 import io
 import itertools
 import json
 import math
 import re
-import shutil
-import sys
-import tempfile
-import time
 from pathlib import Path
 
 from course_utils.cli import notebooks
@@ -28,7 +23,6 @@ from course_utils.site import slices
 MOST = 30  # positions of one Explorer
 BUDGET = 1_400_000  # bytes of all frames of a lesson
 _TOGETHER = 2  # sliders that move together; each further one moves alone
-_DRAW = '__import__("course_utils.site.frames", fromlist=["draw"]).draw(Out, {cells!r}, {folder!r})'
 # Headings, addresses, comments and displayed formulas
 _NO_NUMBER = re.compile(r"^#[^\n]*|\]\([^)]*\)|<!--.*?-->|\$\$.*?\$\$", re.MULTILINE | re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.,^{−-])([-−]?\d+(?:\.\d+)?)(?![\w]|\.\d)(\s?\\?%| percent)?")
@@ -69,66 +63,11 @@ def read_frames(path, root):
     return json.loads(text)
 
 
-def run(path, root):
-    """Run what the Explorers of the notebook in ``path`` need, and keep their frames.
-
-    Where that part of the notebook does not show what is stored, the whole is run; return whether
-    the part was enough.
-
-    Raises:
-        course_utils.cli.run.RunError: if a cell of the whole notebook raises.
-    """
-    from course_utils.cli.run import RunError
-
-    nb, folder = notebooks.read(path), folder_of_frames(path, root)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="draft-") as aside:
-        drawn = Path(aside) / "part"
-        try:
-            is_enough = _run(slices.slice_of(nb), nb, path, drawn)
-        except (RunError, ValueError, SyntaxError):
-            is_enough = False
-        if not is_enough:
-            drawn = Path(aside) / "whole"
-            _run(copy.deepcopy(nb), nb, path, drawn)
-        for older in folder.parent.glob(f"{folder.name[:2]}-*"):
-            if older != folder:
-                shutil.rmtree(older, ignore_errors=True)
-        if not folder.exists():  # or another build was faster
-            drawn.rename(folder)
-    return is_enough
-
-
-def _run(part, nb, path, draft):
-    """Run ``part`` of ``nb`` and draw into ``draft``; return whether it shows what is stored."""
-    import nbformat
-
-    from course_utils.cli import compare
-    from course_utils.cli.run import execute, says_the_same
-
-    shown = numbers_named(nb)
-    source = _DRAW.format(cells=shown, folder=str(draft))
-    part.cells.append(nbformat.v4.new_code_cell(source, id="frames"))
-    execute(part, path.parent)
-    notebooks.tidy(part)
-    fresh = {cell.id: cell.outputs for cell in part.cells if cell.id in shown}
-    return all(
-        says_the_same(
-            cell.outputs, fresh[cell.id], compare.tolerance(cell.metadata.get("tags", []))
-        )
-        for cell in nb.cells
-        if cell.id in shown
-    )
-
-
-# In the notebook's kernel
-
-
 def draw(out, cells, folder):
-    """Draw the frames of every Explorer among IPython's outputs into a new folder.
+    """Draw the frames of every Explorer among a notebook's results into a new folder.
 
     Args:
-        out: IPython's ``Out``.
+        out: what cells gave, in order, as in IPython's ``Out``.
         cells: the ids of the cells that show an Explorer, in order, each with the numbers that are
             to be among the positions of its sliders.
         folder: where.
@@ -138,7 +77,7 @@ def draw(out, cells, folder):
     """
     from course_utils.widgets import Explorer
 
-    found = [thing for _, thing in sorted(out.items()) if isinstance(thing, Explorer)]
+    found = [thing for thing in out.values() if isinstance(thing, Explorer)]
     if len(found) != len(cells):
         raise ValueError(f"{len(cells)} cells show an Explorer, but the kernel has {len(found)}")
     drawn = {cell: _Frames(explorer, cells[cell]) for cell, explorer in zip(cells, found)}
@@ -323,11 +262,5 @@ def _webp(picture):
 
     packed = io.BytesIO()
     rgba = Image.fromarray(picture.view("uint8").reshape(*picture.shape, 4))
-    rgba.save(packed, format="webp", lossless=True, quality=20, method=2)
+    rgba.save(packed, format="webp", lossless=True, quality=20, method=1)
     return packed.getvalue()
-
-
-if __name__ == "__main__":
-    begun, notebook = time.monotonic(), Path(sys.argv[1])
-    part = run(notebook, Path(sys.argv[2]))
-    print(f"{time.monotonic() - begun:.0f} s{'' if part else ', the whole notebook'}")

@@ -3,8 +3,8 @@
 A lesson spends most of its time on other things than its sliders show. A statement belongs to the
 slice if it shows an Explorer, stands in the set-up, imports something, or gives or changes a value
 that the slice uses. What a call does behind the scenes cannot be read off a program's text:
-``frames.run`` compares what a slice shows where the controls start with what is stored, and a slow
-test all that it draws with what the whole notebook draws.
+``run_lessons.run`` compares what a slice shows where the controls start with what is stored, and a
+slow test all that it draws with what the whole notebook draws.
 """
 
 import ast

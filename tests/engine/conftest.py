@@ -1,8 +1,7 @@
 """The package's tests compile some thousand small programs, and run each once."""
 
-import warnings
-
 import pytest
+from strict import every_warning
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +12,5 @@ def compile_quickly(quick_compilation):
 @pytest.fixture
 def no_unexpected_warning():
     """Every warning that a test does not expect is an error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with every_warning("error"):
         yield

@@ -1,11 +1,11 @@
 """Logistic regression, fitted and differentiated by NumPy alone: what scores are compared with."""
 
 import functools
-import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from strict import every_warning
 
 from course_utils import FittedModel, compose
 
@@ -94,8 +94,7 @@ def assert_agree(got, expected, eps):
 
 def only_warning(call, file):
     """The result of ``call`` and the one warning that it must give, aimed at ``file``."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with every_warning("always", record=True) as caught:
         result = call()
     assert [w.category for w in caught] == [RuntimeWarning], list(map(str, caught))
     assert caught[0].filename == file

@@ -34,6 +34,7 @@ from logistic import (
     predict,
     saddle,
 )
+from strict import every_warning
 
 import course_utils as cu
 from course_utils import CG, Exact, FittedModel, compose, influence, models, solvers
@@ -519,8 +520,7 @@ def ill_conditioned(condition):
 @pytest.mark.parametrize("condition", [1e2, 1e4, 1.3e6])
 def test_the_exact_solver_is_trusted_as_far_as_its_residual_reaches(condition):
     fit, test = ill_conditioned(condition)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with every_warning("always", record=True) as caught:
         result = influence(fit, test, solver=Exact())
     matrix = np.asarray(cu.dense(fit.hessian_product(), fit.theta), float)
     slopes = fit.gradients(test).astype(float)

@@ -18,6 +18,7 @@ jax.config.update("jax_enable_x64", X64)
 import course_utils as cu
 from course_utils import trees
 warnings.simplefilter("error")
+warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry")
 
 draw = np.random.default_rng(0)
 N, D, K, L2 = 30, 4, 3, 0.1

@@ -2,12 +2,12 @@
 
 import functools
 import re
-import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from strict import every_warning
 
 from course_utils import (
     CG,
@@ -265,8 +265,7 @@ def test_tracin_takes_one_step_size_for_each_checkpoint():
 
 
 def test_two_solves_of_one_group_are_warned_of_once():
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with every_warning("always", record=True) as caught:
         got = changes([[0, 1], [2]], test_loss_fn=None, order=2, solver=CG(maxiter=1))
     assert [str(w.message).split(" after")[0] for w in caught] == [
         "groups 0, 1: not converged (maxiter)"

@@ -1,13 +1,13 @@
 import dataclasses
 import subprocess
 import sys
-import warnings
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from strict import every_warning
 
 from course_utils import solvers, trees
 
@@ -35,8 +35,7 @@ def tree_matvec(v):
 
 @pytest.fixture(autouse=True)
 def solvers_never_warn():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with every_warning("error"):
         yield
 
 

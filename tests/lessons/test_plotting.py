@@ -12,6 +12,9 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib._mathtext import Parser as MathtextParser
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from course_utils import plotting
@@ -54,6 +57,29 @@ def test_show_refuses_an_empty_alt_text(displayed):
 def test_a_drawing_gives_the_same_bytes_twice_and_others_for_other_values():
     first, again, other = (plotting.png(plotting.draw(line, slope=s)) for s in (1.0, 1.0, 2.0))
     assert first == again != other
+
+
+def powers(fig):
+    ax = fig.subplots()
+    ax.loglog([1e-9, 1e9], [1e-9, 1e9], label=r"$\lambda^2$")
+    ax.set(title=r"a title, $x_0$")
+    ax.legend()
+
+
+def test_what_makes_a_redraw_quick_leaves_its_pixels_as_matplotlib_draws_them():
+    fig = Figure(layout="none")
+    powers(fig)
+    fig.set_dpi(plotting.DPI)
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    for _ in range(2):
+        np.testing.assert_array_equal(plotting.pixels(plotting.draw(powers)), canvas.buffer_rgba())
+
+
+def test_a_redraw_sets_no_formula_that_an_earlier_one_has_set(monkeypatch):
+    plotting.pixels(plotting.draw(powers))
+    monkeypatch.setattr(MathtextParser, "parse", lambda *args: pytest.fail("set again"))
+    plotting.pixels(plotting.draw(powers))
 
 
 def test_a_quick_picture_has_the_size_and_almost_the_colours_of_a_careful_one():

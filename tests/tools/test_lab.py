@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -162,7 +163,23 @@ def test_a_lesson_is_opened_by_its_number_or_a_path(line, opens, rest, clone, mo
 def test_a_cache_of_the_users_own_stays():
     wanted = compilation_cache.settings(ROOT, {})
     assert Path(wanted["JAX_COMPILATION_CACHE_DIR"]).parent == ROOT / ".cache/jax"
-    assert json.loads(json.dumps(wanted)) == wanted and len(wanted) == 4, "strings all"
+    assert json.loads(json.dumps(wanted)) == wanted and len(wanted) == 5, "strings all"
     assert compilation_cache.settings(ROOT, {"JAX_COMPILATION_CACHE_DIR": ""}) == {}
     name = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
     assert set(compilation_cache.settings(ROOT, {name: "1"})) == set(wanted) - {name}
+    filters = compilation_cache.settings(ROOT, {"PYTHONWARNINGS": "error"})["PYTHONWARNINGS"]
+    assert filters == f"error,{wanted['PYTHONWARNINGS']}", "the last one counts"
+
+
+def test_an_entry_of_the_cache_that_is_not_yet_written_costs_nothing_but_its_compilation(tmp_path):
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "PYTHONWARN"))}
+    environ["PYTHONWARNINGS"] = "error"
+    environ |= compilation_cache.settings(tmp_path, environ)
+    command = [sys.executable, "-c", "import jax; print(jax.jit(lambda x: x + 1)(1))"]
+    for _ in range(2):
+        done = subprocess.run(command, env=environ, capture_output=True, text=True)
+        assert (done.stdout, done.stderr, done.returncode) == ("2\n", "", 0)
+        entries = list(tmp_path.rglob("*-cache"))
+        assert entries
+        for entry in entries:
+            entry.write_bytes(b"")

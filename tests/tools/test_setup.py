@@ -150,6 +150,13 @@ def test_the_commands_import_nothing_but_the_standard_library():
 # A first call, a second one, and what makes a third one work again
 
 
+@pytest.mark.parametrize("told, compiled", [("1", True), ("", False)])
+def test_where_python_keeps_no_bytecode_the_set_up_makes_it(told, compiled, clone, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", told)
+    ensure(["lab"], clone)
+    assert ("--compile-bytecode" in calls(clone)[-1]) == compiled
+
+
 def test_the_first_call_sets_up_and_the_second_one_finds_it_done(clone, capsys):
     python = ensure(["lab"], clone)
     assert [call[: len(step)] for call, step in zip(calls(clone), STEPS, strict=True)] == STEPS

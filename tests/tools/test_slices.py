@@ -1,12 +1,18 @@
 """The frames of a lesson's sliders need a part of its code, and show what the whole shows."""
 
+import os
+import re
+import shutil
+import subprocess
+import sys
+
 import nbformat
 import pytest
 from small_notebooks import code, notebook
 from turns import turn
 
 from course_utils.cli import notebooks, run
-from course_utils.site import frames, slices
+from course_utils.site import frames, run_lessons, slices
 
 EXPLORER = """\
 widgets.Explorer(
@@ -88,7 +94,7 @@ def test_the_part_that_frames_need_is_run_alone(tmp_path):
     kept = tmp_path / ".cache/frames"
     for name in ("01-0123456789abcdef", "02-0123456789abcdef"):  # older ones, another lesson's
         (kept / name).mkdir(parents=True)
-    assert frames.run(path, tmp_path)
+    assert run_lessons.run(path, tmp_path) == ""
     assert not (tmp_path / "ran").exists()
     told = frames.read_frames(path, tmp_path)["explore"]["frames"]
     assert [said for _, said in told.values()] == ["2.00", "4.00", "6.00"]
@@ -96,22 +102,28 @@ def test_the_part_that_frames_need_is_run_alone(tmp_path):
     assert {folder.name for folder in kept.iterdir()} == {mine, "02-0123456789abcdef"}
 
 
-@pytest.mark.parametrize(
-    "sources",
-    [
+LACKING = {  # cells before the Explorer's whose slice is not enough, and how it shows
+    "it shows something else": (
         [
             "scales = [1.0]",
             "also = scales",
             "also.append(5.0)",
             "height = lambda k: scales[-1] * k",
         ],
+        "another picture in explore",
+    ),
+    "it raises": (
         ["globals()['scale'] = 5.0", "height = lambda k: scale * k"],
-    ],
-    ids=["shows something else", "raises"],
-)
-def test_where_the_part_is_not_enough_the_whole_is_run(sources, tmp_path):
+        "NameError: name 'scale' is not defined",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_where_the_part_is_not_enough_the_whole_is_run(name, tmp_path):
+    sources, lacking = LACKING[name]
     path = small_lesson(tmp_path, *sources)
-    assert not frames.run(path, tmp_path)
+    assert run_lessons.run(path, tmp_path) == lacking
     told = frames.read_frames(path, tmp_path)["explore"]["frames"]
     assert [said for _, said in told.values()] == ["5.00", "10.00", "15.00"]
 
@@ -120,17 +132,54 @@ def test_a_notebook_that_raises_leaves_nothing_behind(tmp_path):
     path = small_lesson(tmp_path, "height = abs")
     path.write_text(path.read_text().replace("height = abs", "height = 1 / 0"))
     with pytest.raises(run.RunError, match="ZeroDivisionError"):
-        frames.run(path, tmp_path)
+        run_lessons.run(path, tmp_path)
     assert not list((tmp_path / ".cache/frames").iterdir())
+
+
+def run_apart(*arguments):
+    command = [sys.executable, "-m", "course_utils.site.run_lessons", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_lessons_are_run_two_at_a_time_and_named(tmp_path):
+    first = small_lesson(tmp_path, "height = abs")
+    paths = [first, *(first.with_stem(f"0{number}_small") for number in (2, 3))]
+    for path in paths[1:]:
+        shutil.copy(first, path)
+    done = run_apart(tmp_path, *paths)
+    said = [re.sub(r"\d+ s$", "0 s", line) for line in done.stdout.splitlines()]
+    assert sorted(said) == [f"  {path.name}: 0 s" for path in paths]
+    assert not done.stderr and not done.returncode
+    assert all(frames.read_frames(path, tmp_path) for path in paths)
+
+
+FAILING = {
+    "1 / 0": r"01_small.ipynb: cell 2 \(cell-0: .*\): ZeroDivisionError: division by zero",
+    "import os; height = os.kill(os.getpid(), 9)": "01_small.ipynb: signal 9 ended its process",
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize("source", FAILING)
+def test_a_lesson_that_cannot_be_run_is_named_and_others_are_not_begun(source, tmp_path):
+    path = small_lesson(tmp_path, "height = abs")
+    path.write_text(path.read_text().replace("height = abs", source))
+    done = run_apart(tmp_path, *[path] * 6)
+    assert done.returncode == 1 and not done.stdout
+    lines = done.stderr.splitlines()
+    assert 1 <= len(lines) <= 4
+    for line in lines:
+        assert re.fullmatch(FAILING[source], line)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", turn(notebooks.solved(), 1), ids=lambda path: path.stem)
 def test_a_lessons_frames_are_those_of_the_whole_notebook(path, tmp_path):
-    nb = notebooks.read(path)
-    for part, folder in ((slices.slice_of(nb), "part"), (notebooks.read(path), "whole")):
-        assert frames._run(part, nb, path, tmp_path / folder)
-    files = sorted(file.relative_to(tmp_path / "part") for file in tmp_path.rglob("part/**/*.*"))
+    done = run_apart(tmp_path, path)
+    assert done.returncode == 0 and ", the whole notebook" not in done.stdout
+    part = frames.folder_of_frames(path, tmp_path)
+    run_lessons.run_whole(notebooks.read(path), path, tmp_path / "whole")
+    files = sorted(file.relative_to(part) for file in part.rglob("*.*"))
     assert len(files) > 4
     for file in files:
-        assert (tmp_path / "part" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+        assert (part / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
