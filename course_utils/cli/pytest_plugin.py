@@ -15,6 +15,8 @@ from course_utils.cli.setup_venv import ROOT
 
 # Before anything imports JAX, and for every process that a test starts.
 os.environ.update(compilation_cache.settings(ROOT))
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.update(notebooks.SIDE_BY_SIDE)
 # Each notebook has a kernel of its own, and several may share one GPU: none may take it all.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
