@@ -11,7 +11,7 @@ from course_utils.cli.setup_venv import ROOT
 
 NAME = re.compile(r"([0-9]{2})_[a-z0-9_]+\.ipynb")
 
-# Variables for notebooks that share the cores: BLAS in each, with threads for all cores, mostly waits
+# For notebooks that share the cores: BLAS in each, with threads for all cores, would mostly wait
 SIDE_BY_SIDE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
