@@ -9,7 +9,8 @@ import platform
 from pathlib import Path
 
 # How JAX's warning of an entry that it cannot read begins. A process may find one that another has
-# opened and not yet written, or was killed before; it then compiles, as without a cache.
+# opened and not yet written; it then compiles, as without a cache. What a killed process left there
+# stays so until .cache/jax is deleted.
 HALF_WRITTEN = "Error reading persistent compilation cache entry"
 
 

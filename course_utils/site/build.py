@@ -38,7 +38,7 @@ class SiteError(Exception):
 
 
 def draw_frames(root):
-    """Run the lessons whose frames are missing.
+    """Run the lessons whose frames are missing, two at a time.
 
     Raises:
         SiteError: if a notebook cannot be run.
@@ -51,7 +51,7 @@ def draw_frames(root):
     if not missing:
         return
     print(
-        f"Running what the sliders of {len(missing)} lessons need, half a minute each; later "
+        f"Running what the sliders of {len(missing)} lessons need, two at a time, 20 s each; later "
         "builds find it done, and --still leaves it out.",
         flush=True,
     )

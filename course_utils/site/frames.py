@@ -18,7 +18,6 @@ import re
 from pathlib import Path
 
 from course_utils.cli import notebooks
-from course_utils.site import slices
 
 MOST = 30  # positions of one Explorer
 BUDGET = 1_400_000  # bytes of all frames of a lesson
@@ -49,7 +48,8 @@ def folder_of_frames(path, root):
     nb = notebooks.read(path)
     digest = hashlib.sha256(f"{notebooks.code_hash(nb)} {numbers_named(nb)}".encode())
     package = Path(__file__).parent.parent
-    for module in [*sorted(package.glob("*.py")), Path(__file__), Path(slices.__file__)]:
+    mine = [Path(__file__).with_name(f"{name}.py") for name in ("frames", "run_lessons", "slices")]
+    for module in [*sorted(package.glob("*.py")), *mine]:
         digest.update(module.read_bytes())
     return root / ".cache" / "frames" / f"{path.name[:2]}-{digest.hexdigest()[:16]}"
 
@@ -79,7 +79,7 @@ def draw(out, cells, folder):
 
     found = [thing for thing in out.values() if isinstance(thing, Explorer)]
     if len(found) != len(cells):
-        raise ValueError(f"{len(cells)} cells show an Explorer, but the kernel has {len(found)}")
+        raise ValueError(f"{len(cells)} cells show an Explorer, but the notebook gave {len(found)}")
     drawn = {cell: _Frames(explorer, cells[cell]) for cell, explorer in zip(cells, found)}
     while sum(frames.bytes for frames in drawn.values()) > BUDGET:
         largest = max(drawn, key=lambda cell: drawn[cell].bytes)

@@ -9,12 +9,12 @@ import contextlib
 import copy
 import gc
 import io
-import multiprocessing
+import multiprocessing.connection
+import os
 import shutil
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from course_utils.cli import compare, notebooks
@@ -25,6 +25,7 @@ from course_utils.site.slices import slice_of
 # Imported once for all notebooks. JAX must not be: its threads do not survive a fork.
 _FORKED = ["IPython.core.inputtransformer2", "ipywidgets", "matplotlib.pyplot", "nbformat"]
 _FORKED += ["PIL.WebPImagePlugin", "scipy.optimize", "sklearn.linear_model"]
+_TOLD = 3  # the exit status of a process that has said what is wrong
 _DRAW = '__import__("course_utils.site.frames", fromlist=["draw"]).draw(Out, {cells!r}, {folder!r})'
 
 
@@ -46,7 +47,7 @@ def run(path, root):
         drawn = Path(aside) / "part"
         try:
             lacking = _run_part(nb, path, drawn)
-        except Exception as error:  # what the part lacks may show itself in any way
+        except (Exception, SystemExit) as error:  # what the part lacks may show itself in any way
             lacking = f"{type(error).__name__}: {error}"
         if lacking:
             drawn = Path(aside) / "whole"
@@ -62,15 +63,22 @@ def run(path, root):
 def _run_part(nb, path, draft):
     """Run a slice of ``nb`` and draw into ``draft``; say where it does not show what is stored."""
     main, out, shown = {"__name__": "__main__"}, {}, numbers_named(nb)
-    with contextlib.chdir(path.parent), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        contextlib.chdir(path.parent),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         for _, cell in notebooks.code_cells(slice_of(nb)):
             body = ast.parse(cell.source).body
             last = body.pop() if cell.id in shown else None
             exec(compile(ast.Module(body, type_ignores=[]), cell.id, "exec"), main)
             if last:
                 out[cell.id] = eval(compile(ast.Expression(last.value), cell.id, "eval"), main)
-    gc.freeze()  # so that collections look at what figures leave, and not at all of JAX
-    draw(out, shown, draft)
+    gc.freeze()  # what JAX holds need not be looked through each time that figures leave garbage
+    try:
+        draw(out, shown, draft)
+    finally:
+        gc.unfreeze()
     others = [c.id for c in nb.cells if c.id in shown and not _is_stored(out[c.id], c)]
     return f"another picture in {', '.join(others)}" if others else ""
 
@@ -105,32 +113,35 @@ def main(root, *paths):
     Returns:
         The exit status: 1 if one could not be run. What is wrong with it stands on stderr.
     """
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # they may share one GPU
     can_fork = sys.platform == "linux"
     context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
     if can_fork:
         context.set_forkserver_preload(_FORKED)
-
-    def run_apart(path):
-        process = context.Process(target=_run_and_tell, args=(path, Path(root).resolve()))
-        process.start()
-        process.join()
-        if process.exitcode < 0:
-            print(f"{path.name}: signal {-process.exitcode} ended its process", file=sys.stderr)
-        if process.exitcode:
-            pool.shutdown(wait=False, cancel_futures=True)
-        return process.exitcode
-
-    with ThreadPoolExecutor(2) as pool:
-        ends = [pool.submit(run_apart, Path(path).resolve()) for path in paths]
-    return int(any(end.cancelled() or end.result() for end in ends))
+    waiting, running, status = list(paths), {}, 0
+    while waiting or running:
+        while waiting and len(running) < 2:
+            path = Path(waiting.pop(0)).resolve()
+            process = context.Process(target=_run_and_tell, args=(path, Path(root).resolve()))
+            process.start()
+            running[process.sentinel] = path, process
+        for sentinel in multiprocessing.connection.wait(running):
+            path, process = running.pop(sentinel)
+            process.join()
+            if process.exitcode not in (0, _TOLD):
+                print(f"{path.name}: its process ended with {process.exitcode}", file=sys.stderr)
+            if process.exitcode:
+                waiting, status = [], 1
+    return status
 
 
 def _run_and_tell(path, root):
     begun = time.monotonic()
     try:
         lacking = run(path, root)
-    except RunError as error:
-        sys.exit(f"{path.name}: {error}")
+    except (RunError, OSError, ValueError) as error:
+        print(f"{path.name}: {error}", file=sys.stderr)
+        sys.exit(_TOLD)
     told = f", the whole notebook ({lacking})" if lacking else ""
     print(f"  {path.name}: {time.monotonic() - begun:.0f} s{told}", flush=True)
 

@@ -233,3 +233,13 @@ def test_the_header_says_so_where_jax_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     assert "JAX runs on nothing: ModuleNotFoundError" in pytest_plugin.pytest_report_header(None)[1]
     assert pytest_plugin._version("no-such-package") == "missing"
+
+
+@pytest.mark.parametrize("worker, threads", [("gw0", "1"), (None, "5")])
+def test_kernels_that_run_beside_others_have_one_thread_for_blas(worker, threads):
+    code = "import course_utils.cli.pytest_plugin, os; print(os.environ['OMP_NUM_THREADS'])"
+    environ = dict(os.environ, OMP_NUM_THREADS="5", PYTEST_XDIST_WORKER=worker or "")
+    if not worker:
+        del environ["PYTEST_XDIST_WORKER"]
+    told = subprocess.run([sys.executable, "-c", code], env=environ, stdout=-1, text=True).stdout
+    assert told == f"{threads}\n"

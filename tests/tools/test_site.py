@@ -86,8 +86,8 @@ def test_a_frame_equals_what_the_live_explorer_draws(tmp_path):
     assert len(different) == 22
 
 
-def test_a_kernel_with_another_number_of_explorers_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="1 cells show an Explorer, but the kernel has 0"):
+def test_another_number_of_explorers_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="1 cells show an Explorer, but the notebook gave 0"):
         frames.draw({}, {"wave": []}, tmp_path / "01-now")
     assert not list(tmp_path.iterdir())
 
