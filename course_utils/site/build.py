@@ -56,7 +56,6 @@ def draw_frames(root):
         flush=True,
     )
     env = dict(os.environ, PYTHONUTF8="1", **compilation_cache.settings(root))
-    env |= notebooks.SIDE_BY_SIDE | {"MPLBACKEND": "agg"}
     command = [sys.executable, "-m", "course_utils.site.run_lessons", str(root), *map(str, missing)]
     done = subprocess.run(command, env=env, stderr=subprocess.PIPE, encoding="utf-8")
     if done.returncode:

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import nbformat
+
 from course_utils.cli import compare, notebooks
 from course_utils.cli.run import RunError, execute, says_the_same
 from course_utils.site.frames import draw, folder_of_frames, numbers_named
@@ -85,8 +87,6 @@ def _run_part(nb, path, draft):
 
 def _is_stored(explorer, cell):
     """Whether the Explorer is what the cell's stored output shows."""
-    import nbformat
-
     data, about = explorer._repr_mimebundle_()
     data.pop(compare.WIDGET_VIEW, None)
     fresh = nbformat.v4.new_output("display_data", data, metadata=about)
@@ -96,8 +96,6 @@ def _is_stored(explorer, cell):
 
 def run_whole(nb, path, draft):
     """Run all of ``nb`` on a kernel, and draw its Explorers' frames into the folder ``draft``."""
-    import nbformat
-
     whole = copy.deepcopy(nb)
     source = _DRAW.format(cells=numbers_named(nb), folder=str(draft))
     whole.cells.append(nbformat.v4.new_code_cell(source, id="frames"))
@@ -113,6 +111,7 @@ def main(root, *paths):
     Returns:
         The exit status: 1 if one could not be run. What is wrong with it stands on stderr.
     """
+    os.environ.update(notebooks.SIDE_BY_SIDE, MPLBACKEND="agg")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # they may share one GPU
     can_fork = sys.platform == "linux"
     context = multiprocessing.get_context("forkserver" if can_fork else "spawn")

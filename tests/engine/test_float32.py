@@ -17,8 +17,9 @@ import jax, jax.numpy as jnp, numpy as np
 jax.config.update("jax_enable_x64", X64)
 import course_utils as cu
 from course_utils import trees
+from course_utils.cli.compilation_cache import HALF_WRITTEN
 warnings.simplefilter("error")
-warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry")
+warnings.filterwarnings("ignore", HALF_WRITTEN)
 
 draw = np.random.default_rng(0)
 N, D, K, L2 = 30, 4, 3, 0.1
