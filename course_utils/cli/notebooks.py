@@ -1,10 +1,12 @@
 """Notebooks as files: where they are, the form they are stored in, and how they are written."""
 
+import ast
 import contextlib
 import hashlib
 import os
 import re
 import tempfile
+import threading
 
 from course_utils.cli.compare import WIDGET_VIEW
 from course_utils.cli.setup_venv import ROOT
@@ -24,6 +26,18 @@ _LOG = re.compile(
     r"WARNING: All log messages before absl.*|[IWEF][0-9]{4} .*|[0-9-]{10} [0-9:.]+: [IWEF] .*"
     r"|(WARNING|INFO):[0-9-]{10} .*:jax\._src\.xla_bridge:.*"
 )
+
+_parsing = threading.RLock()
+
+
+def parse(source):
+    """The syntax tree of Python's code, as ``ast.parse`` gives it, for one thread at a time.
+
+    Threads of Python 3.11 share one count of the depth of what they parse: two that parse beside
+    each other can get a ``SystemError`` for good code.
+    """
+    with _parsing:
+        return ast.parse(source)
 
 
 def solved(root=ROOT):

@@ -12,7 +12,7 @@ import logging
 import re
 from typing import NamedTuple
 
-from course_utils.cli import release
+from course_utils.cli import notebooks, release
 from course_utils.instructors import reach
 
 SILENT = logging.Logger("course_utils.instructors", level=logging.CRITICAL + 1)
@@ -121,7 +121,8 @@ def restoring(lesson, check, answer):
                 bound[name] = node
     wanted, todo = set(), [check]
     while todo:
-        used = {node.id for node in ast.walk(ast.parse(todo.pop())) if isinstance(node, ast.Name)}
+        nodes = ast.walk(notebooks.parse(todo.pop()))
+        used = {node.id for node in nodes if isinstance(node, ast.Name)}
         for name in used - wanted - set(answer):
             if name in bound:
                 wanted.add(name)

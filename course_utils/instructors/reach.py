@@ -8,6 +8,8 @@ import ast
 import re
 import tokenize
 
+from course_utils.cli import notebooks
+
 _LIBRARIES = {"builtins", "functools", "math", "os", "numpy", "jax", "course_utils", "IPython"}
 _SHELL = "get_ipython()"  # what runs the cells
 _WORDS = (
@@ -55,7 +57,7 @@ def _without_comments(source):
 def parsed(source):
     """The syntax tree of a cell, IPython's magic left out; None where it is no Python."""
     try:
-        return ast.parse(_MAGIC.sub("", source))
+        return notebooks.parse(_MAGIC.sub("", source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -1,6 +1,7 @@
 """Grading: a table of submissions of every kind, each with the score that it earned and why."""
 
 import csv
+import gc
 import html
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -1456,6 +1458,29 @@ def test_an_answer_that_took_its_check_in_is_still_an_answer():
     nb = answered(*GOOD)
     sample.cell(nb, "ex-1-2").source += '\n\ncheck("1.2", add_2, adds)'
     assert plan(nb) == (STEPS, [])
+
+
+def test_submissions_beside_each_other_are_read_as_one_by_one():
+    class Garbage:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            time.sleep(0)  # another thread goes on, amid whatever this one does
+
+    def steps(_):
+        Garbage()
+        return [cell.source for cell in assemble.assemble(prepared, solved).cells]
+
+    solved, prepared = lesson(), assemble.prepared(lesson())
+    alone, before = steps(None), gc.get_threshold()
+    gc.set_threshold(20)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            beside = list(pool.map(steps, range(40)))
+    finally:
+        gc.set_threshold(*before)
+    assert beside == [alone] * 40
 
 
 def test_two_answers_in_one_cell_are_both_checked():
