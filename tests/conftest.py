@@ -5,6 +5,7 @@ It is switched on here alone: an environment variable would reach the notebooks'
 
 import os
 import sys
+from unittest import mock
 
 import jax
 import numpy as np
@@ -12,6 +13,17 @@ import pytest
 import turns
 
 jax.config.update("jax_enable_x64", True)
+
+
+def _compile_without_fusion_emitters():
+    """They double the time of a small program to compile; XLA reads its flags once a process."""
+    if (0, 7) <= jax.__version_info__ < (0, 11):  # later ones end the process: no such flag
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
+        with mock.patch.dict(os.environ, XLA_FLAGS=flags):  # what a test starts has its own
+            jax.devices()
+
+
+_compile_without_fusion_emitters()
 
 TOGETHER = 2000  # compiled programs: each takes memory maps, of which a process may have 65,530
 _compiled = []  # an entry for each program since the last were dropped

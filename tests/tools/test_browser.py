@@ -1,6 +1,6 @@
 """Notebooks as a reader meets them: JupyterLab in a real browser, keys, mouse and pictures.
 
-Two notebooks by turns as a reader, one as a student: sliders are moved in every notebook elsewhere,
+One notebook by turns as a reader, one as a student: sliders are moved in every notebook elsewhere,
 without a browser. Needs playwright and chromium (``apt-get install chromium fonts-dejavu``, or
 Google Chrome), and is skipped where they are missing. Each test prints the folder that its
 screenshots are in.
@@ -221,7 +221,7 @@ def stored_pictures(nb):
     )
 
 
-@pytest.mark.parametrize("path", turn(SOLVED, 2), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", turn(SOLVED, 1), ids=lambda path: path.stem)
 def test_a_reader_sees_the_figures_runs_all_and_moves_every_control(path, browser, lab, pictures):
     nb = notebooks.read(lab.folder / path.name)
     with opened(browser, lab, path.name, pictures) as page:

@@ -1,7 +1,7 @@
 """Notebooks and package on what Colab has installed: its Python, and its versions.
 
 The package's contract, which calls each of its functions, a student copy that fetches the package,
-and two notebooks by turns.
+and one notebook by turns.
 
 Needs Linux, a Python 3.13, git and a package index, and is skipped where one is missing; where the
 variable CI is set, as continuous integration does, an installation that fails is a failure.
@@ -28,7 +28,7 @@ PINS = ROOT / "tests/tools/colab-constraints.txt"
 TOOLS = ["tqdm", "nbclient", "nbformat", "pytest", "pytest-xdist", "hypothesis"]
 FIRST = notebooks.solved()[0]
 # one student copy stands for all: but for the answers they have the same cells
-NOTEBOOKS = [FIRST.parent / "student" / FIRST.name, *turn(notebooks.solved()[1:], 2)]
+NOTEBOOKS = [FIRST.parent / "student" / FIRST.name, *turn(notebooks.solved()[1:], 1)]
 FETCH = re.compile(r"git\+https://github\.com/[\w.-]+/[\w.-]+@[\w.-]+")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -18,6 +18,7 @@ from unittest import mock
 
 import nbformat
 import pytest
+from turns import turn
 
 from course_utils import exercises
 from course_utils.cli import notebooks, release, run, stamp
@@ -45,7 +46,9 @@ def drawn(name, seed):
 FUNCTIONS = [(s, e.name) for s in SETS for e in drawn(s, SEEDS[0]).values() if not e.written]
 WRITTEN = [(s, e.name) for s in SETS for e in drawn(s, SEEDS[0]).values() if e.written]
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 each_set = pytest.mark.parametrize("name", SETS)
+one_set = pytest.mark.parametrize("name", turn(SETS, 1))
 
 
 def text_of(nb):
@@ -538,13 +541,16 @@ def desk_of(name, number):
 
 
 def executed(pairs):
-    """Parameters: each set and exercise on the set's two seeds, and on more in the slow tests."""
+    """Parameters: each set and exercise on the set's two seeds; slow, on two more by turns."""
     return pytest.mark.parametrize(
         "name, exercise, number",
         [
             pytest.param(name, exercise, number, marks=marks)
             for name, exercise in pairs
-            for numbers, marks in ((SETS[name].EXECUTED, ()), (SETS[name].MORE, pytest.mark.slow))
+            for numbers, marks in (
+                (SETS[name].EXECUTED, ()),
+                (turn(SETS[name].MORE, 2), pytest.mark.slow),
+            )
             for number in numbers
         ],
     )
@@ -608,7 +614,7 @@ def test_one_classs_solutions_fail_the_hidden_tests_of_another(name):
 
 
 @pytest.mark.slow
-@each_set
+@one_set
 def test_both_notebooks_run_in_a_kernel_and_the_solved_one_passes_as_graded(name, monkeypatch):
     functions = sum(not exercise.written for exercise in drawn(name, SEEDS[3]).values())
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
@@ -641,7 +647,7 @@ def test_grade_says_what_it_lacks(argv, said, root, capsys, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sandbox.problem() is not None, reason="bubblewrap makes no sandbox here")
-@each_set
+@one_set
 def test_grade_marks_functions_leaves_words_to_a_person_and_refuses_another_set(name, root):
     folder, exercises = root.parent, drawn(name, SEEDS[0])
     handed_in = {who: problem_sets.student(name, SEEDS[0], ADDRESS) for who in ("stub", "good")}

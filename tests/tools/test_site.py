@@ -454,9 +454,11 @@ SEE_ALL = """async () => {
     window.scrollTo(0, 0);
     await document.fonts.ready;
 }"""
-# axe would take minutes over words of one colour and over formulas, which have the text's colour.
+# axe would take minutes over words of one colour, over formulas, which have the text's colour, and
+# over the ledger of all lessons.
 SHORTEN = """() => {
-    for (const formula of document.querySelectorAll("mjx-math")) formula.remove();
+    const more = "#ledger > section:nth-of-type(n + 4), mjx-math";
+    for (const part of document.querySelectorAll(more)) part.remove();
     const seen = new Set();
     for (const word of document.querySelectorAll("pre span")) {
         const block = word.closest("pre").parentElement.parentElement;

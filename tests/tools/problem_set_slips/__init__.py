@@ -3,7 +3,7 @@
 Each module has
 
 - ``EXECUTED``, the numbers of two seeds whose sets are executed whenever the tests run, so chosen
-  that they differ in every exercise, and ``MORE``, those of the slow tests: together all have every
+  that they differ in every exercise, and ``MORE``, those that slow tests take by turns: all have every
   choice that a set can draw;
 - ``WRONG``: for each function, by what is wrong, how the solution is spoiled, and a word of the
   message that names it; None where the check says that it is wrong, but not why;
