@@ -3,8 +3,8 @@
 Each module has
 
 - ``EXECUTED``, the numbers of two seeds whose sets are executed whenever the tests run, so chosen
-  that they differ in every exercise, and ``MORE``, those that slow tests take by turns: all have every
-  choice that a set can draw;
+  that they differ in every exercise, and ``MORE``, which the slow tests take by turns: together all
+  have every choice that a set can draw;
 - ``WRONG``: for each function, by what is wrong, how the solution is spoiled, and a word of the
   message that names it; None where the check says that it is wrong, but not why;
 - ``RIGHT``: for each function, what makes of its exercise an answer in NumPy alone, which has to
