@@ -27,11 +27,11 @@ _LOG = re.compile(
     r"|(WARNING|INFO):[0-9-]{10} .*:jax\._src\.xla_bridge:.*"
 )
 
-_parsing = threading.RLock()
+_parsing = threading.Lock()
 
 
-def parse(source):
-    """The syntax tree of Python's code, as ``ast.parse`` gives it, for one thread at a time.
+def syntax_tree(source):
+    """The tree of a cell's code, as ``ast.parse`` gives it, for one thread at a time.
 
     Threads of Python 3.11 share one count of the depth of what they parse: two that parse beside
     each other can get a ``SystemError`` for good code.

@@ -107,7 +107,7 @@ def _answer_problems(nb, where, position, name):
         found.append(f"its check {name}-check stands before it")
     stub = _without_solution(nb.cells[position - 1].source)
     try:
-        body = notebooks.parse(stub).body
+        body = notebooks.syntax_tree(stub).body
     except SyntaxError as error:
         return [*found, f"without its solution it is no Python: {error.msg}"]
     if any(isinstance(part, ast.Raise) for node in body for part in _outside_functions(node)):
@@ -267,7 +267,7 @@ def statements(source):
     told = (ast.FunctionDef, ast.ClassDef, ast.Raise)
     return {
         ast.unparse(node)
-        for node in ast.walk(notebooks.parse(source))
+        for node in ast.walk(notebooks.syntax_tree(source))
         if isinstance(node, ast.stmt) and not isinstance(node, told)
         if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
     }

@@ -121,7 +121,7 @@ def restoring(lesson, check, answer):
                 bound[name] = node
     wanted, todo = set(), [check]
     while todo:
-        nodes = ast.walk(notebooks.parse(todo.pop()))
+        nodes = ast.walk(notebooks.syntax_tree(todo.pop()))
         used = {node.id for node in nodes if isinstance(node, ast.Name)}
         for name in used - wanted - set(answer):
             if name in bound:

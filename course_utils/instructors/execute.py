@@ -30,6 +30,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets import Bool, Float, List
 
+from course_utils.cli import notebooks
 from course_utils.cli.setup_venv import ROOT
 from course_utils.instructors import assemble, kernel, sandbox
 
@@ -378,8 +379,9 @@ def _from_the_course(why, texts):
 
 
 def _texts(source):
-    constants = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
-    return {node.value for node in constants if isinstance(node.value, str)}
+    nodes = ast.walk(notebooks.syntax_tree(source))
+    constants = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return {value for value in constants if isinstance(value, str)}
 
 
 @functools.cache

@@ -57,7 +57,7 @@ def _without_comments(source):
 def parsed(source):
     """The syntax tree of a cell, IPython's magic left out; None where it is no Python."""
     try:
-        return notebooks.parse(_MAGIC.sub("", source))
+        return notebooks.syntax_tree(_MAGIC.sub("", source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -1,4 +1,4 @@
-"""Samples by turns: tests that are too slow for every notebook take others each day."""
+"""Samples by turns: tests that are too slow for all take others each day."""
 
 import os
 from datetime import date

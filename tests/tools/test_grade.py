@@ -455,10 +455,14 @@ def course(tmp_path_factory):
     return root
 
 
-def call(root, *argv, **options):
-    """The command, in a process of its own, whose other children are none of this one's."""
+def call(root, *argv):
+    """The command, in a process of its own, whose other children are none of this one's.
+
+    It heeds interrupts, which what a shell runs in the background ignores.
+    """
     code = (
-        "import sys, pathlib\nfrom course_utils.instructors import grade\n"
+        "import sys, pathlib, signal\nfrom course_utils.instructors import grade\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "sys.exit(grade.main(sys.argv[2:], pathlib.Path(sys.argv[1])))"
     )
     return subprocess.Popen(
@@ -467,7 +471,6 @@ def call(root, *argv, **options):
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COURSE_SECRET": "a secret of the instructor"},
-        **options,
     )
 
 
@@ -620,11 +623,6 @@ def test_no_process_outlives_its_submission(week):
 FEW = {name: TABLE[name] for name in ("good", "half done", "loops")}  # the last takes longer
 
 
-def heeds_interrupts():
-    """Also where a shell has started the tests in the background, which then ignore them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def wait_for(process, words):
     for line in process.stdout:
         if words in line:
@@ -640,7 +638,7 @@ def test_interrupted_or_killed_it_goes_on_and_ends_with_the_same_grades(course, 
     hand_in(folder, FEW)
     argv = ("01", folder, "--to", tmp_path / "out", *LIMITS)
     for end, status, line in [(signal.SIGKILL, -9, "1 of 3"), (signal.SIGINT, 130, "2 of 3")]:
-        process = call(course, *argv, preexec_fn=heeds_interrupts)
+        process = call(course, *argv)
         wait_for(process, line)  # then it is within the next one
         process.send_signal(end)
         rest, _ = process.communicate(timeout=60)
@@ -1477,7 +1475,10 @@ def test_submissions_beside_each_other_are_read_as_one_by_one():
     gc.set_threshold(20)
     try:
         with ThreadPoolExecutor(4) as pool:
-            beside = list(pool.map(steps, range(40)))
+            beside = pool.map(steps, range(40))
+            execute._texts_of_exercises.cache_clear()  # as before the first page of feedback
+            assert execute._texts_of_exercises()
+            beside = list(beside)
     finally:
         gc.set_threshold(*before)
     assert beside == [alone] * 40

@@ -455,9 +455,9 @@ SEE_ALL = """async () => {
     await document.fonts.ready;
 }"""
 # axe would take minutes over words of one colour, over formulas, which have the text's colour, and
-# over the ledger of all lessons.
+# over the ledger of every lesson.
 SHORTEN = """() => {
-    const more = "#ledger > section:nth-of-type(n + 4), mjx-math";
+    const more = "#ledger > section:nth-of-type(n + 4):not(:last-of-type), mjx-math";
     for (const part of document.querySelectorAll(more)) part.remove();
     const seen = new Set();
     for (const word of document.querySelectorAll("pre span")) {
